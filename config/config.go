@@ -1,0 +1,255 @@
+// Package config reads the configuration file: YAML whose every key is known,
+// typed and checked before anything starts.
+//
+// Parse reports all that is wrong with a file at once, each problem with its
+// line and column. One tree of keys, in keys.go, drives reading, writing, the
+// JSON Schema and the table in docs/config.md: a new key is one entry there and
+// one field here.
+//
+// The environment and files enter values only after the YAML is parsed, so that
+// nothing in them can become structure, and messages show the expression, such
+// as ${TOKEN}, never what it stands for.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+)
+
+// A Config is what a configuration file says, with every default filled in.
+type Config struct {
+	Version    int    // of the file's format: 1
+	Pipeline   string // name; with Revision it identifies what is learned
+	Revision   int
+	Source     Source
+	Record     Record
+	Features   []Feature
+	Scope      string // "series": every series has numbers of its own
+	Cutoff     Cutoff
+	Normalize  Normalize
+	Output     Output
+	Sink       Sink
+	DeadLetter DeadLetter
+	State      State
+}
+
+// A Source says where records come from.
+type Source struct {
+	File Files
+}
+
+// Files are inputs on disk; each file is a partition.
+type Files struct {
+	Paths []string // patterns of filepath.Match, "-" is standard input; none without a source
+}
+
+// A Record says how a record looks.
+type Record struct {
+	Format   string // json, csv
+	Series   Series
+	Time     Time
+	BadValue string // reject, missing
+	Limits   Limits
+}
+
+// A Series names the fields that name the series: none, one, or a list.
+type Series struct {
+	Fields []string
+	List   bool
+}
+
+// A Time says where the event time stands. Without a Field there is none.
+type Time struct {
+	Field  string
+	Layout string // rfc3339, unix, unix_ms, unix_us, unix_ns, or a layout of package time
+}
+
+// Limits bound a record; all are inclusive.
+type Limits struct {
+	Value  int // bytes of the record
+	Series int // bytes of the series name
+	Depth  int // nested objects and arrays
+}
+
+// A Feature is one number of a record and how it is normalized.
+type Feature struct {
+	Name   string
+	Field  string
+	Scaler Scaler
+	Pre    []Pre // applied in order before the scaler
+	Impute Impute
+}
+
+// A Scaler names a scaler and its options with scikit-learn's names. Options of
+// other kinds are zero.
+type Scaler struct {
+	Kind               string // none, standard, minmax, maxabs, robust, quantile
+	WithMean           bool
+	WithStd            bool
+	FeatureRange       *[2]float64
+	Clip               bool
+	WithCentering      bool
+	WithScaling        bool
+	QuantileRange      *[2]float64 // percent
+	UnitVariance       bool
+	NQuantiles         int
+	OutputDistribution string // uniform, normal
+}
+
+// A Pre is one step before the scaler.
+type Pre struct {
+	Kind          string   // log, log1p, sqrt, asinh, affine, clip
+	Scale, Offset float64  // affine: x*Scale + Offset
+	Min, Max      *float64 // clip; nil is no bound
+}
+
+// An Impute says what stands in for a missing value. Its zero value is nothing.
+type Impute struct {
+	Kind     string // mean, median, constant
+	Constant float64
+}
+
+// A Cutoff says where training ends: exactly one of EventTime, Offsets, Records
+// and End is set. The other fields belong to EventTime.
+type Cutoff struct {
+	EventTime      time.Time       // UTC
+	Offsets        map[int32]int64 // by partition: the first offset that is not learned
+	Records        int64           // of each partition
+	End            bool            // everything the source holds
+	Gap            time.Duration
+	OutOfOrderness time.Duration // or Unbounded
+	Idleness       time.Duration
+	MaxLate        float64 // share of the training records, 0 to 1
+}
+
+// Unbounded is an out-of-orderness without limit.
+const Unbounded time.Duration = math.MaxInt64
+
+// Normalize holds the policies of the normalize pass.
+type Normalize struct {
+	Emit          string // all, live
+	UnknownSeries string // missing, dead_letter, drop, passthrough, fail
+	MinSamples    int
+	OnError       string // continue, fail
+}
+
+// An Output says what an output record looks like.
+type Output struct {
+	Value   string // replace, features, vector
+	Dtype   string // float64, float32
+	Missing string // nan, zero, mask
+	Meta    string // headers, field, none
+}
+
+// A Sink says where output records go: without a path to standard output.
+type Sink struct {
+	File File
+}
+
+// A DeadLetter says where rejected records go: nowhere without a path.
+type DeadLetter struct {
+	File  File
+	Limit int64 // rejected records after which the run fails; 0 is no limit
+}
+
+// A File is one output file; "-" is standard output.
+type File struct {
+	Path string
+}
+
+// State says where learned state lies and how much of it there may be.
+type State struct {
+	Dir       string
+	MaxSeries int
+}
+
+// Default returns a configuration that holds every default and nothing else:
+// pipeline, features and cutoff are still to be set.
+func Default() *Config {
+	return &Config{
+		Version:   1,
+		Revision:  1,
+		Record:    Record{Format: "json", Time: Time{Layout: "rfc3339"}, BadValue: "reject", Limits: Limits{1 << 20, 64 << 10, 64}},
+		Scope:     "series",
+		Cutoff:    Cutoff{OutOfOrderness: 5 * time.Minute, Idleness: time.Minute, MaxLate: 0.1},
+		Normalize: Normalize{Emit: "all", UnknownSeries: "missing", MinSamples: 2, OnError: "continue"},
+		Output:    Output{Value: "replace", Dtype: "float64", Missing: "nan", Meta: "headers"},
+		State:     State{Dir: "./state", MaxSeries: 1_000_000},
+	}
+}
+
+// NewFeature returns the feature that a bare name stands for: the field of that
+// name, standardized.
+func NewFeature(name string) Feature {
+	return Feature{Name: name, Field: name, Scaler: NewScaler("standard")}
+}
+
+// NewScaler returns a scaler with scikit-learn's defaults.
+func NewScaler(kind string) Scaler {
+	s := Scaler{Kind: kind}
+	switch kind {
+	case "standard":
+		s.WithMean, s.WithStd = true, true
+	case "minmax":
+		s.FeatureRange = &[2]float64{0, 1}
+	case "robust":
+		s.WithCentering, s.WithScaling = true, true
+		s.QuantileRange = &[2]float64{25, 75}
+	case "quantile":
+		s.NQuantiles, s.OutputDistribution = 1000, "uniform"
+	}
+	return s
+}
+
+// MaxFile is the largest configuration file, and the most that the environment
+// and files may add to one, in bytes.
+const MaxFile = 1 << 20
+
+// Load reads the file at path. env looks up an environment variable, as
+// os.LookupEnv does; files named by ${file:...} are read from the working
+// directory. The error is a *Problems.
+func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, &Problems{{File: path, Message: cause(err)}}
+	}
+	return Parse(path, data, env, readFile)
+}
+
+// Parse reads a configuration. name stands in for the file's name in messages;
+// env and readFile give what ${NAME} and ${file:path} stand for, nil gives
+// nothing. The error is a *Problems with all that is wrong.
+func Parse(name string, data []byte, env func(string) (string, bool), readFile func(string) ([]byte, error)) (*Config, error) {
+	r := newReader(name, env, readFile)
+	c := Default()
+	if root := r.document(data); root != nil {
+		r.read(object(keys(c)...), "", root)
+		r.check(c)
+	}
+	if err := r.problems(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// readFile reads at most one byte more than a configuration may hold.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, MaxFile+1))
+}
+
+// cause says why a file cannot be read, without its name.
+func cause(err error) string {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		err = p.Err
+	}
+	return fmt.Sprintf("cannot read: %v", err)
+}

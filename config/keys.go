@@ -1,0 +1,341 @@
+package config
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// keys is the tree of all keys, bound to c.
+func keys(c *Config) []key {
+	return []key{
+		{name: "version", kind: integer(&c.Version, 1, 1), required: true, doc: "version of this file format"},
+		{name: "pipeline", kind: matching(&c.Pipeline, "a name of lower-case letters, digits and . _ - that starts with a letter or digit, 128 at most", `^[a-z0-9][a-z0-9._-]*$`, 128),
+			required: true, doc: "name of the pipeline; with the revision it names the artifact"},
+		{name: "revision", kind: integer(&c.Revision, 1, maxInt32), doc: "raise it to learn anew: a freeze is final per pipeline and revision"},
+		{name: "source", kind: sourceKind(&c.Source), doc: "where records come from; FILE arguments of a command replace it"},
+		{name: "record", kind: recordKind(&c.Record), doc: "how a record looks"},
+		{name: "features", kind: list(&c.Features, "a list of features", Feature{Scaler: NewScaler("standard")}, describedFeature(), feature),
+			required: true, doc: "the numbers to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
+		{name: "scope", kind: choice(&c.Scope, []string{"series"}, "global"), doc: "what shares its numbers: each series has its own"},
+		{name: "cutoff", kind: cutoffKind(&c.Cutoff), required: true, doc: "where training ends; exactly one of `event_time`, `offsets`, `records` and `end`"},
+		{name: "normalize", kind: normalizeKind(&c.Normalize), doc: "policies of the normalize pass"},
+		{name: "output", kind: outputKind(&c.Output), doc: "what an output record looks like"},
+		{name: "sink", kind: sinkKind(&c.Sink), doc: "where output records go", def: "standard output"},
+		{name: "dead_letter", kind: deadLetterKind(&c.DeadLetter), doc: "where rejected records go, with the reason", def: "they are counted"},
+		{name: "state", kind: stateKind(&c.State), doc: "learned state on disk"},
+		{name: "splits", later: "a record is train, gap or live by the cutoff"},
+		{name: "whiten", later: "features are normalized one by one"},
+		{name: "http", later: "nothing is served"},
+	}
+}
+
+func sourceKind(s *Source) kind {
+	pattern := func(p *string) kind { return fileName(p, `a path, a pattern such as train/*.jsonl, or "-"`) }
+	return object(
+		key{name: "file", alternative: true, doc: "read files or standard input", kind: object(
+			key{name: "paths", kind: list(&s.File.Paths, "a list of paths", "", "", pattern), required: true,
+				doc: "paths and patterns (`*`, `?`, `[a-z]`); each file is a partition, in this order, those of a pattern sorted; `-` is standard input"},
+		)},
+		key{name: "kafka", alternative: true, later: "write source.file"},
+	)
+}
+
+func recordKind(rec *Record) kind {
+	return object(
+		key{name: "format", kind: choice(&rec.Format, []string{"json", "csv"}, "binary", "avro", "protobuf"), doc: "`json`: one object a line; `csv`: rows under a header line"},
+		key{name: "series", kind: series(&rec.Series), doc: "the field that names the series, or several whose values together name it", def: "all records are one series"},
+		key{name: "time", doc: "the event time of a record", def: "none", kind: timeKind(&rec.Time)},
+		key{name: "bad_value", kind: choice(&rec.BadValue, []string{"reject", "missing"}), doc: "a feature value that is no number or too large: `reject` the record, or take that value as `missing`"},
+		key{name: "limits", doc: "a record beyond one of these is rejected", kind: object(
+			key{name: "value", kind: size(&rec.Limits.Value), doc: "bytes of a record"},
+			key{name: "series", kind: size(&rec.Limits.Series), doc: "bytes of a series name"},
+			key{name: "depth", kind: integer(&rec.Limits.Depth, 1, 10_000), doc: "nested objects and arrays"},
+		)},
+		key{name: "max_future_skew", later: "files hold no time to compare with"},
+	)
+}
+
+// timeKind writes nothing without a field.
+func timeKind(t *Time) kind {
+	k := object(
+		key{name: "field", kind: field(&t.Field, "$timestamp"), required: true, doc: "the field that holds it"},
+		key{name: "layout", kind: layout(&t.Layout), doc: "how it is written"},
+	)
+	return variant(k, func() {}, func() bool { return t.Field != "" })
+}
+
+// field is the name of a field. special is a word that will mean something else.
+func field(dst *string, special string) kind {
+	return text(dst, "a field", func(v value) (string, bool) {
+		return special + " is not supported by this version; $" + special + " is the field of that name", special == "" || v.node.Value != special
+	})
+}
+
+// series is one field, or a list of them.
+func series(s *Series) kind {
+	one := ""
+	name := field(&one, "$key")
+	single := name
+	single.scalar = func(v value) (string, bool) {
+		hint, ok := name.scalar(v)
+		*s = Series{Fields: []string{one}}
+		return hint, ok
+	}
+	single.write = func() *yaml.Node {
+		if s.List || len(s.Fields) != 1 {
+			return nil
+		}
+		return field(&s.Fields[0], "$key").write()
+	}
+	several := list(&s.Fields, "a list of fields", "", "", func(f *string) kind { return field(f, "$key") })
+	return either(single, variant(several, func() { s.List = true }, func() bool { return s.List || len(s.Fields) > 1 }))
+}
+
+// feature is a bare name, or a mapping.
+func feature(f *Feature) kind {
+	name := featureName(&f.Name)
+	bare := name
+	bare.name = "the name of a feature"
+	bare.scalar = func(v value) (string, bool) {
+		hint, ok := name.scalar(v)
+		f.Field = f.Name
+		return hint, ok
+	}
+	full := kind{
+		name: "a mapping",
+		keys: func() []key { return featureKeys(f) },
+		mapping: func(r *reader, path string, n *yaml.Node) {
+			r.object(featureKeys(f), path, n)
+			if f.Field == "" {
+				f.Field = f.Name
+			}
+		},
+		schema: func() dict { return objectSchema(featureKeys(f)) },
+	}
+	k := either(bare, full)
+	k.write = func() *yaml.Node { return featureNode(f) }
+	return k
+}
+
+func featureKeys(f *Feature) []key {
+	s := &f.Scaler
+	with := func(kinds ...string) sister { return sister{"scaler", kinds} }
+	return []key{
+		{name: "name", kind: featureName(&f.Name), required: true, doc: "its name in artifact, output and reports: printable, 1 to 128 bytes, none of `" + reserved + "`, no `.` or `_` at its start"},
+		{name: "field", kind: field(&f.Field, ""), doc: "the field that holds it; in JSON a path such as `payload.temp`, `\\.` is a dot within a key", def: "the name"},
+		{name: "pre", kind: pre(&f.Pre), doc: "one step, or a list of steps applied in order, before the scaler", def: "none"},
+		{name: "scaler", kind: scaler(s), doc: "how it is normalized"},
+		{name: "with_mean", kind: boolean(&s.WithMean), only: with("standard"), doc: "subtract the mean"},
+		{name: "with_std", kind: boolean(&s.WithStd), only: with("standard"), doc: "divide by the standard deviation"},
+		{name: "feature_range", kind: pair(&s.FeatureRange, "[min, max] with min < max", func(a, b float64) bool { return a < b }), only: with("minmax"), doc: "where the training minimum and maximum go"},
+		{name: "clip", kind: boolean(&s.Clip), only: with("minmax", "maxabs"), doc: "clip what lies outside the training range"},
+		{name: "with_centering", kind: boolean(&s.WithCentering), only: with("robust"), doc: "subtract the median"},
+		{name: "with_scaling", kind: boolean(&s.WithScaling), only: with("robust"), doc: "divide by the quantile range"},
+		{name: "quantile_range", kind: pair(&s.QuantileRange, "[low, high] in percent with 0 <= low <= high <= 100", inPercent), only: with("robust"), doc: "the quantiles whose distance is the scale, in percent"},
+		{name: "unit_variance", kind: boolean(&s.UnitVariance), only: with("robust"), doc: "scale so that normally distributed data get variance 1"},
+		{name: "n_quantiles", kind: integer(&s.NQuantiles, 1, 10_000), only: with("quantile"), doc: "landmarks of the mapping; at most the training records of a series"},
+		{name: "output_distribution", kind: choice(&s.OutputDistribution, []string{"uniform", "normal"}), only: with("quantile"), doc: "the distribution to map to"},
+		{name: "impute", kind: impute(&f.Impute), doc: "what is put out for a missing value: a training statistic of its series, or a constant; never learned", def: "nothing"},
+		{name: "shape", later: "a feature is one number"},
+		{name: "per", later: "a feature is one number"},
+		{name: "fixed", later: "the numbers of a scaler are learned; pre: {affine: {scale, offset}} is fixed"},
+		{name: "role", later: "every feature is an input"},
+		{name: "scope", later: "each series has its own numbers"},
+		{name: "max_categories", later: "features are numbers"},
+		{name: "min_frequency", later: "features are numbers"},
+		{name: "handle_unknown", later: "features are numbers"},
+	}
+}
+
+func inPercent(a, b float64) bool { return 0 <= a && a <= b && b <= 100 }
+
+var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile"}
+
+// scaler is the kind of a scaler; choosing one sets its defaults.
+func scaler(s *Scaler) kind {
+	k := choice(&s.Kind, scalers, "onehot", "ordinal")
+	read := k.scalar
+	k.scalar = func(v value) (string, bool) {
+		hint, ok := read(v)
+		*s = NewScaler(s.Kind)
+		return hint, ok
+	}
+	return k
+}
+
+// describedFeature holds the defaults of all scalers, for the documentation.
+func describedFeature() Feature {
+	f := Feature{Scaler: NewScaler("standard")}
+	f.Scaler.FeatureRange = NewScaler("minmax").FeatureRange
+	robust := NewScaler("robust")
+	f.Scaler.WithCentering, f.Scaler.WithScaling, f.Scaler.QuantileRange = robust.WithCentering, robust.WithScaling, robust.QuantileRange
+	quantile := NewScaler("quantile")
+	f.Scaler.NQuantiles, f.Scaler.OutputDistribution = quantile.NQuantiles, quantile.OutputDistribution
+	return f
+}
+
+// reserved are the characters that file systems and the paths of fields give a
+// meaning to, with spaces between.
+const reserved = `/ \ : * ? " < > |`
+
+// featureName is a text that can name a column and a file everywhere.
+func featureName(dst *string) kind {
+	const hint = "a name is printable, has 1 to 128 bytes, none of " + reserved + ", and no . or _ at its start; {name: ..., field: ...} reads a field of another name"
+	k := text(dst, "a name", func(v value) (string, bool) {
+		bad := func(c rune) bool { return c != ' ' && strings.ContainsRune(reserved, c) || !unicode.IsPrint(c) }
+		s := v.text
+		return hint, len(s) <= 128 && s[0] != '.' && s[0] != '_' && !strings.ContainsFunc(s, bad)
+	})
+	k.schema = func() dict {
+		return orExpression(dict{"type": "string", "minLength": 1, "maxLength": 128, "pattern": `^[^._/\\:*?"<>|\x00-\x1f\x7f][^/\\:*?"<>|\x00-\x1f\x7f]*$`})
+	}
+	return k
+}
+
+// pre is one step, or a list of them.
+func pre(dst *[]Pre) kind {
+	steps := list(dst, "a list of steps", Pre{}, Pre{Scale: 1}, preStep)
+	one := func() *Pre { *dst = make([]Pre, 1); return &(*dst)[0] }
+	sample := preStep(&Pre{})
+	return kind{
+		name:     sample.name + ", or a list of these",
+		list:     true,
+		keys:     steps.keys,
+		scalar:   func(v value) (string, bool) { return preStep(one()).scalar(v) },
+		mapping:  func(r *reader, path string, n *yaml.Node) { preStep(one()).mapping(r, path, n) },
+		sequence: steps.sequence,
+		write: func() *yaml.Node {
+			n := steps.write()
+			if len(*dst) == 1 {
+				n = n.Content[0]
+			}
+			return n
+		},
+		schema: func() dict { return dict{"anyOf": []dict{sample.schema(), steps.schema()}} },
+	}
+}
+
+func preStep(p *Pre) kind {
+	affine := filled(object(
+		key{name: "scale", kind: factor(&p.Scale), doc: "factor"},
+		key{name: "offset", kind: number(&p.Offset, -math.MaxFloat64, math.MaxFloat64), doc: "summand"},
+	))
+	clip := filled(object(
+		key{name: "min", kind: bound(&p.Min, maxMagnitude), doc: "smallest value", def: "no bound"},
+		key{name: "max", kind: bound(&p.Max, maxMagnitude), doc: "largest value", def: "no bound"},
+	))
+	is := func(kind string) func() bool { return func() bool { return p.Kind == kind } }
+	bare := choice(&p.Kind, []string{"log", "log1p", "sqrt", "asinh"})
+	k := either(
+		variant(bare, func() {}, func() bool { return p.Kind != "affine" && p.Kind != "clip" }),
+		object(
+			key{name: "affine", alternative: true, kind: variant(affine, func() { *p = Pre{Kind: "affine", Scale: 1} }, is("affine")), doc: "x * scale + offset"},
+			key{name: "clip", alternative: true, kind: variant(clip, func() { *p = Pre{Kind: "clip"} }, is("clip")), doc: "bound the value before it is learned or normalized"},
+		))
+	k.name = "log, log1p, sqrt, asinh, {affine: ...} or {clip: ...}"
+	return k
+}
+
+// maxMagnitude is the largest size of a value that a record may hold.
+const maxMagnitude = 1e150
+
+func impute(im *Impute) kind {
+	constant := variant(number(&im.Constant, -maxMagnitude, maxMagnitude),
+		func() { im.Kind = "constant" }, func() bool { return im.Kind == "constant" })
+	bare := choice(&im.Kind, []string{"mean", "median"})
+	k := either(
+		variant(bare, func() {}, func() bool { return im.Kind != "constant" }),
+		object(key{name: "constant", kind: constant, required: true, doc: "the value, in the feature's own units"}))
+	k.name = "mean, median or {constant: x}"
+	return k
+}
+
+func cutoffKind(c *Cutoff) kind {
+	byTime := sister{key: "event_time"}
+	return object(
+		key{name: "event_time", alternative: true, kind: instant(&c.EventTime), doc: "records before this time less `gap` are learned from; needs `record.time`"},
+		key{name: "offsets", alternative: true, kind: offsets(&c.Offsets), doc: "for every partition the first offset that is not learned from; a file's offset is the number of the record, from 0"},
+		key{name: "records", alternative: true, kind: integer(&c.Records, 1, maxCount), doc: "the first records of each partition are learned from, rejected ones count"},
+		key{name: "end", alternative: true, kind: yes(&c.End), doc: "everything the source holds is learned from"},
+		key{name: "gap", kind: duration(&c.Gap), only: byTime, doc: "records this close before the cutoff are not learned from"},
+		key{name: "out_of_orderness", kind: durationOrUnbounded(&c.OutOfOrderness), only: byTime,
+			doc: "how far a record may come behind a later one; a partition's training ends when its newest time is this far past the cutoff, with `unbounded` at its end only"},
+		key{name: "idleness", kind: duration(&c.Idleness), only: byTime, doc: "a partition's training also ends when nothing came for so long and the clock is past the cutoff; files never do, and `0s` is never"},
+		key{name: "max_late", kind: number(&c.MaxLate, 0, 1), only: byTime, doc: "the freeze is refused when more than this share of the training records came too late to be learned from"},
+		key{name: "manual", alternative: true, later: "write end: true"},
+	)
+}
+
+func normalizeKind(n *Normalize) kind {
+	return object(
+		key{name: "emit", kind: choice(&n.Emit, []string{"all", "live"}), doc: "write `all` records, or `live` ones only: from the cutoff on"},
+		key{name: "unknown_series", kind: choice(&n.UnknownSeries, []string{"missing", "dead_letter", "drop", "passthrough", "fail"}, "pooled"),
+			doc: "a series that was not learned: put out with its features `missing`, sent to the `dead_letter`s, left out (`drop`), put out as it came (`passthrough`), or the run ends (`fail`)"},
+		key{name: "min_samples", kind: integer(&n.MinSamples, 1, maxInt32), doc: "a series with fewer training records is unknown"},
+		key{name: "on_error", kind: choice(&n.OnError, []string{"continue", "fail"}), doc: "after a rejected record"},
+		key{name: "on_gap", later: "files have no gaps"},
+	)
+}
+
+func outputKind(o *Output) kind {
+	return object(
+		key{name: "value", kind: choice(&o.Value, []string{"replace", "features", "vector"}),
+			doc: "`replace`: the record as it came with new feature values; `features`: series, time, split and the columns by name; `vector`: packed little-endian numbers"},
+		key{name: "dtype", kind: choice(&o.Dtype, []string{"float64", "float32"}), doc: "precision of the numbers"},
+		key{name: "missing", kind: choice(&o.Missing, []string{"nan", "zero", "mask"}), doc: "a missing value in a `vector`: NaN, 0, or 0 with a 0/1 number per feature behind; elsewhere it is null"},
+		key{name: "meta", kind: choice(&o.Meta, []string{"headers", "field", "none"}), doc: "where artifact, source, split and flags of a record go; in files `headers` and `field` both are the member `_tare`"},
+	)
+}
+
+func sinkKind(s *Sink) kind {
+	return object(
+		key{name: "file", alternative: true, doc: "write a file", kind: outputFile(&s.File, "the file; `-` is standard output")},
+		key{name: "kafka", alternative: true, later: "write sink.file"},
+	)
+}
+
+func deadLetterKind(d *DeadLetter) kind {
+	return object(
+		key{name: "file", alternative: true, doc: "write a file, one JSON object a line", kind: outputFile(&d.File, "the file; `-` is standard output")},
+		key{name: "limit", kind: integer(&d.Limit, 1, maxCount), doc: "the run fails after this many", def: "no limit"},
+		key{name: "kafka", alternative: true, later: "write dead_letter.file"},
+	)
+}
+
+func outputFile(f *File, doc string) kind {
+	return object(key{name: "path", kind: fileName(&f.Path, "a path"), required: true, doc: doc})
+}
+
+func stateKind(s *State) kind {
+	return object(
+		key{name: "dir", kind: fileName(&s.Dir, "a path"), doc: "the folder for checkpoints and the artifact"},
+		key{name: "max_series", kind: integer(&s.MaxSeries, 1, maxInt32), doc: "series beyond this many are unknown and counted"},
+		key{name: "checkpoint", later: "a run over files starts again from their beginning"},
+	)
+}
+
+// featureNode writes a feature without what is its default; a bare name where
+// that is enough.
+func featureNode(f *Feature) *yaml.Node {
+	plain := Feature{Name: f.Name, Field: f.Name, Scaler: NewScaler(f.Scaler.Kind)}
+	defaults := map[string]*yaml.Node{"scaler": scalarNode("!!str", "standard")}
+	for name, v := range members(featureKeys(&plain)) {
+		if name != "name" && name != "scaler" {
+			defaults[name] = v
+		}
+	}
+	n := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+	for name, v := range members(featureKeys(f)) {
+		if !reflect.DeepEqual(v, defaults[name]) {
+			n.Content = append(n.Content, scalarNode("!!str", name), v)
+		}
+	}
+	if len(n.Content) == 2 {
+		return n.Content[1]
+	}
+	return n
+}
