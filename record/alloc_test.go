@@ -1,0 +1,79 @@
+package record
+
+import (
+	"testing"
+
+	"tare/schema"
+)
+
+// TestNoAllocations decodes and encodes every kind of record that is no fault
+// of its producer's software, and some that are.
+func TestNoAllocations(t *testing.T) {
+	f := func(name string, run func()) {
+		t.Helper()
+		run() // buffers grow once
+		if n := testing.AllocsPerRun(100, run); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+	var row Row
+	var dst []byte
+	m := testMark()
+
+	s := unlimited()
+	s.Series = schema.Series{Fields: []string{"sensor", "plant"}, List: true}
+	d := newJSON(t, s)
+	d.AcceptStamped = true
+	nested := newEncoder(t, s, Output{}, "")
+	remove := newEncoder(t, s, Output{Meta: MetaRemove}, "")
+	features := newEncoder(t, s, Output{Value: Features, Dtype: Float32}, "")
+	vector := newEncoder(t, s, Output{Value: Vector, Meta: MetaNone, Missing: MissingMask}, "")
+	for _, text := range []string{
+		`{"sensor":"a","plant":7,"ts":1772236833170,"load":1.50,"payload":{"vib":-2,"deep":{"x":3.141592653589793}},"a.b":4e-9,"é":null}`,
+		`{"\u0073ensor":"\"a\"","plant":"\ud83d\ude00","ts":"1772236833170.5","load":123456789012345678901234567890}`,
+		`{"sensor":"a","plant":7,"ts":1,"payload":[],"load":"x","a.b":1e999,"_tare":{"artifact":"x"},"other":[{"a":"\u00e9é"}]}`,
+	} {
+		value := []byte(text)
+		f("decode "+text, func() {
+			if d.Decode(&row, value) != OK {
+				t.Fatal(d.Detail())
+			}
+		})
+		y := []float64{0.1, nan, 3, 4, 5}
+		f("replace "+text, func() { dst = nested.Append(dst[:0], value, &row, y, m) })
+		f("remove "+text, func() { dst = remove.Append(dst[:0], value, &row, y, m) })
+		f("features "+text, func() { dst = features.Append(dst[:0], value, &row, y, m) })
+		f("vector "+text, func() { dst = vector.Append(dst[:0], value, &row, y, m) })
+	}
+	strict := newJSON(t, mixed())
+	for _, v := range []string{`{`, `{"sensor":"a","ts":1,"load":1,"load":2}`, `{"ts":1}`, `{"sensor":"a"}`, `{"sensor":"a","ts":1,"load":"x"}`, `{"_tare":1}`} {
+		value := []byte(v)
+		f("reject "+v, func() { strict.Decode(&row, value) })
+	}
+
+	s = mixedCSV()
+	s.Limits = schema.Limits{}
+	s.BadValue = schema.Missing
+	s.Time.Layout = schema.RFC3339
+	c := newCSV(t, s, mixedHeader)
+	c.AcceptStamped = true
+	replace := newEncoder(t, s, Output{}, mixedHeader)
+	features = newEncoder(t, s, Output{Value: Features}, "")
+	for _, text := range []string{
+		`a,2026-03-01T06:00:00.123Z,1.50,-2,3.141592653589793,x,`,
+		`"a,""b""","2026-03-01",inf,hot," NaN ","x""y","{}"`,
+	} {
+		value := []byte(text)
+		f("decode "+text, func() {
+			if c.Decode(&row, value) != OK {
+				t.Fatal(c.Detail())
+			}
+		})
+		y := []float64{0.1, nan, 3}
+		f("replace "+text, func() { dst = replace.Append(dst[:0], value, &row, y, m) })
+		f("features "+text, func() { dst = features.Append(dst[:0], value, &row, y, m) })
+	}
+	for _, layout := range []schema.Layout{schema.RFC3339, schema.Unix, "2006-01-02 15:04:05"} {
+		f("write time "+string(layout), func() { dst = AppendTime(dst[:0], layout, 1772236833170000000) })
+	}
+}

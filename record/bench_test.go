@@ -1,0 +1,239 @@
+package record_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+
+	"tare/record"
+	"tare/schema"
+)
+
+func plantSchema() *schema.Schema {
+	s := &schema.Schema{
+		Format: schema.JSON,
+		Series: schema.Series{Fields: []string{"sensor"}},
+		Time:   schema.Time{Field: "ts", Layout: schema.UnixMilli},
+	}
+	for _, name := range []string{"temperature", "vibration", "flow", "valve", "load", "pressure", "speed", "power"} {
+		s.Features = append(s.Features, schema.Feature{Name: name, Field: name})
+	}
+	return s
+}
+
+// plantRecords returns n different records of 8 numbers with 4 to 7 decimals,
+// or with all the digits of a float64.
+func plantRecords(n int, long bool) [][]byte {
+	r := rand.New(rand.NewPCG(1, 2))
+	records := make([][]byte, n)
+	for i := range records {
+		b := fmt.Appendf(nil, `{"sensor":"plant-%d/pump-%02d","ts":%d`, i%7, i%91, 1772236833170+int64(i)*137)
+		for f, feature := range plantSchema().Features {
+			decimals := 4
+			if long {
+				decimals = -1
+			}
+			b = fmt.Appendf(b, `,%q:`, feature.Name)
+			b = strconv.AppendFloat(b, r.NormFloat64()*float64(f+1), 'f', decimals, 64)
+		}
+		records[i] = append(b, '}')
+	}
+	return records
+}
+
+func size(records [][]byte) int64 {
+	n := 0
+	for _, r := range records {
+		n += len(r)
+	}
+	return int64(n / len(records))
+}
+
+func BenchmarkJSON(b *testing.B) {
+	f := func(name string, records [][]byte) {
+		b.Run(name, func(b *testing.B) {
+			d, err := record.NewJSON(plantSchema())
+			if err != nil {
+				b.Fatal(err)
+			}
+			var row record.Row
+			b.SetBytes(size(records))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if d.Decode(&row, records[i&1023]) != record.OK {
+					b.Fatal(d.Detail())
+				}
+			}
+		})
+	}
+	f("short", plantRecords(1024, false))
+	f("17digits", plantRecords(1024, true))
+}
+
+func BenchmarkEncodingJSON(b *testing.B) {
+	records := plantRecords(1024, false)
+	b.SetBytes(size(records))
+	for i := 0; b.Loop(); i++ {
+		var v struct {
+			Sensor                                                            string
+			TS                                                                int64
+			Temperature, Vibration, Flow, Valve, Load, Pressure, Speed, Power *float64
+		}
+		if err := json.Unmarshal(records[i&1023], &v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCSV(b *testing.B) {
+	header, records := plantRows(1024)
+	s := plantSchema()
+	s.Format = schema.CSV
+	d, err := record.NewCSV(s, header)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var row record.Row
+	b.SetBytes(size(records))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if d.Decode(&row, records[i&1023]) != record.OK {
+			b.Fatal(d.Detail())
+		}
+	}
+}
+
+// BenchmarkEncodingCSV splits the rows and reads their numbers.
+func BenchmarkEncodingCSV(b *testing.B) {
+	_, records := plantRows(1024)
+	r := csv.NewReader(strings.NewReader(strings.Repeat(string(bytes.Join(records, []byte("\n")))+"\n", b.N/1024+1)))
+	r.ReuseRecord = true
+	b.SetBytes(size(records))
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		cells, err := r.Read()
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, c := range cells[1:] {
+			if _, err := strconv.ParseFloat(c, 64); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// plantRows returns plantRecords as CSV.
+func plantRows(n int) (header []byte, rows [][]byte) {
+	header = []byte("sensor,ts,temperature,vibration,flow,valve,load,pressure,speed,power")
+	for _, r := range plantRecords(n, false) {
+		var cells []string
+		for _, member := range strings.Split(strings.Trim(string(r), "{}"), ",") {
+			_, value, _ := strings.Cut(member, ":")
+			cells = append(cells, strings.Trim(value, `"`))
+		}
+		rows = append(rows, []byte(strings.Join(cells, ",")))
+	}
+	return header, rows
+}
+
+// BenchmarkEncoder writes decoded records, whose numbers become z-scores.
+func BenchmarkEncoder(b *testing.B) {
+	f := func(name string, format schema.Format, o record.Output) {
+		b.Run(name, func(b *testing.B) {
+			s := plantSchema()
+			s.Format = format
+			records := plantRecords(1024, false)
+			var header []byte
+			decoder := func() (record.Decoder, error) { return record.NewJSON(s) }
+			if format == schema.CSV {
+				header, records = plantRows(1024)
+				decoder = func() (record.Decoder, error) { return record.NewCSV(s, header) }
+			}
+			d, err := decoder()
+			if err != nil {
+				b.Fatal(err)
+			}
+			e, err := record.NewEncoder(s, o, header)
+			if err != nil {
+				b.Fatal(err)
+			}
+			rows, y := decodeAll(b, d, records)
+			m := &record.Mark{Artifact: "0123456789abcdef", Topic: "sensors.raw", Partition: 3, Offset: 123456789, Split: "live"}
+			var dst []byte
+			b.SetBytes(size(records))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				dst = e.Append(dst[:0], records[i&1023], &rows[i&1023], y[i&1023], m)
+			}
+		})
+	}
+	f("replace", schema.JSON, record.Output{Meta: record.MetaNone})
+	f("replace,mark", schema.JSON, record.Output{})
+	f("replace,float32", schema.JSON, record.Output{Meta: record.MetaNone, Dtype: record.Float32})
+	f("features", schema.JSON, record.Output{Value: record.Features, Meta: record.MetaNone})
+	f("vector", schema.JSON, record.Output{Value: record.Vector, Meta: record.MetaNone})
+	f("csv", schema.CSV, record.Output{Meta: record.MetaNone})
+}
+
+func decodeAll(b *testing.B, d record.Decoder, records [][]byte) (rows []record.Row, y [][]float64) {
+	r := rand.New(rand.NewPCG(5, 6))
+	rows, y = make([]record.Row, len(records)), make([][]float64, len(records))
+	for i := range rows {
+		if d.Decode(&rows[i], records[i]) != record.OK {
+			b.Fatal(d.Detail())
+		}
+		for range 8 {
+			y[i] = append(y[i], r.NormFloat64())
+		}
+	}
+	return rows, y
+}
+
+// BenchmarkEncodingJSONMarshal writes the eight numbers alone.
+func BenchmarkEncodingJSONMarshal(b *testing.B) {
+	d, err := record.NewJSON(plantSchema())
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, y := decodeAll(b, d, plantRecords(1024, false))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		v := y[i&1023]
+		plant := struct {
+			Sensor                                                            string
+			TS                                                                int64
+			Temperature, Vibration, Flow, Valve, Load, Pressure, Speed, Power float64
+		}{"plant-1/pump-17", 1772236833170, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]}
+		if _, err := json.Marshal(&plant); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkImputed writes records that lack the two features of an object.
+func BenchmarkImputed(b *testing.B) {
+	s := plantSchema()
+	s.Features[2].Field, s.Features[5].Field = "axis.x", "axis.y"
+	d, err := record.NewJSON(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	e, err := record.NewEncoder(s, record.Output{Meta: record.MetaNone}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	records := plantRecords(1024, false)
+	rows, y := decodeAll(b, d, records)
+	var dst []byte
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		dst = e.Append(dst[:0], records[i&1023], &rows[i&1023], y[i&1023], nil)
+	}
+}

@@ -1,0 +1,76 @@
+// Package record turns the bytes of a record into a row of numbers and back.
+// It knows JSON and CSV, the names of everything that can be wrong with a
+// record, and the marks that tell where an output record came from.
+package record
+
+// A Message is one record as its source holds it.
+type Message struct {
+	Value     []byte // without the line's end; valid until the source is read again
+	Partition int32  // files count from 0 in the order they were given
+	Offset    int64  // the record's number within its partition
+}
+
+// A Row holds the values of one record. It and all it points to are
+// overwritten by the next Decode.
+type Row struct {
+	Series  []byte
+	Time    int64     // event time in nanoseconds since 1970, where Timed
+	Timed   bool      // the event time could be read
+	Numbers []float64 // in schema order; NaN is missing
+	Spans   []Span    // per feature, its bytes in the value; null has a span and NaN
+	When    Span      // the event time's bytes in the value, with the quotes of a string
+	Stamp   Span      // the bytes of the _tare member's value, or of the _tare cell
+	Bad     int       // values taken as missing because of schema.Missing
+}
+
+// A Span is a range of bytes in a record's value. The zero Span is absent.
+type Span struct{ Start, End int32 }
+
+// Len returns the number of bytes.
+func (s Span) Len() int { return int(s.End - s.Start) }
+
+// A Decoder reads records of one partition.
+type Decoder interface {
+	// Decode overwrites row with what value says and returns OK, or the first
+	// Reason, in the order of the constants, for which the record is rejected.
+	// A rejected row still holds its event time where that could be read: Timed
+	// is false for TooLarge, Stamped, Syntax, Duplicate and BadTime.
+	Decode(row *Row, value []byte) Reason
+	// Detail describes the last rejection for a log or a dead letter: what was
+	// wrong, where in the record, and what was expected.
+	Detail() string
+}
+
+// An Encoder writes output records.
+type Encoder interface {
+	// Append appends the output form of value to dst. row is value decoded; y
+	// holds the numbers to write, one per output column, NaN is null.
+	Append(dst, value []byte, row *Row, y []float64, m *Mark) []byte
+	// Header appends what stands before the first record, without a line's end:
+	// nothing, or the CSV header.
+	Header(dst []byte) []byte
+	// Lines reports whether a newline follows each record and the header.
+	Lines() bool
+}
+
+// A Reason names why a record was rejected.
+type Reason uint8
+
+// The reasons, in the order in which they are looked for.
+const (
+	OK        Reason = iota
+	TooLarge         // the value or the series name exceeds a limit
+	Stamped          // the record carries a _tare mark: it has been normalized already
+	Syntax           // not a JSON object or CSV row, nested too deep, invalid UTF-8, an empty line
+	Duplicate        // a key that is read, or a parent of one, stands twice in one object
+	BadSeries        // absent, null, or neither a string nor an integer
+	BadTime          // absent, null, not in the layout, or outside of years 1678 to 2261
+	BadType          // a feature value is neither a number nor null
+	BadRange         // a feature value is infinite or beyond schema.MaxMagnitude
+	NumReasons
+)
+
+var reasons = [NumReasons]string{"ok", "too_large", "stamped", "syntax", "duplicate", "series", "time", "type", "range"}
+
+// String returns the name used in counters, logs and dead letters.
+func (r Reason) String() string { return reasons[r] }

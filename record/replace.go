@@ -1,0 +1,264 @@
+package record
+
+import (
+	"bytes"
+	"slices"
+
+	"tare/schema"
+)
+
+// A replaceJSON writes the Value Replace as JSON.
+type replaceJSON struct {
+	printer
+	meta   Meta
+	tops   []string // per feature `"key":` if it is a member of the record itself
+	nested []int    // the other features
+	grafts *grafter
+	edits  []Span // per feature its value, and last the mark, if it is to change; zero: none
+	order  []int  // indexes of edits, as they stood in the last record
+}
+
+func newReplaceJSON(s *schema.Schema, o Output) (*replaceJSON, error) {
+	n := len(s.Features)
+	e := &replaceJSON{printer: o.printer("null"), meta: o.Meta, tops: make([]string, n), edits: make([]Span, n+1)}
+	for i := range n + 1 {
+		e.order = append(e.order, i)
+	}
+	for i, f := range s.Features {
+		path, err := schema.Path(f.Field)
+		if err != nil {
+			return nil, err
+		}
+		if len(path) > 1 {
+			e.nested = append(e.nested, i)
+		} else {
+			e.tops[i] = string(appendQuoted(nil, path[0])) + ":"
+		}
+	}
+	var err error
+	e.grafts, err = newGrafter(s)
+	return e, err
+}
+
+func (*replaceJSON) Header(dst []byte) []byte { return dst }
+
+func (*replaceJSON) Lines() bool { return true }
+
+func (e *replaceJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark) []byte {
+	if e.lacksNested(row, y) {
+		value, row = e.grafts.insert(value)
+	}
+	e.arrange(value, row)
+	from, mark := int32(0), len(e.edits)-1
+	for _, f := range e.order {
+		at := e.edits[f]
+		if at == (Span{}) || f != mark && e.keeps(row.Numbers[f], y[f]) {
+			continue
+		}
+		dst = append(dst, value[from:at.Start]...)
+		from = at.End
+		switch {
+		case f != mark:
+			dst = e.append(dst, y[f])
+		case e.meta != MetaRemove:
+			dst = appendStamp(dst, m)
+		}
+	}
+	brace := bytes.LastIndexByte(value, '}')
+	dst = append(dst, value[from:brace]...)
+	for f, key := range e.tops {
+		if e.lacks(row, y, f) {
+			dst = e.append(append(comma(dst), key...), y[f])
+		}
+	}
+	if e.meta.writes() && row.Stamp == (Span{}) {
+		dst = appendStamp(append(comma(dst), `"`+schema.StampField+`":`...), m)
+	}
+	return append(dst, value[brace:]...)
+}
+
+// lacks reports whether feature f is absent from the record and has a number.
+func (e *replaceJSON) lacks(row *Row, y []float64, f int) bool {
+	if row.Spans[f] != (Span{}) {
+		return false
+	}
+	_, finite := e.number(y[f])
+	return finite
+}
+
+// lacksNested tells the grafter which nested features are lacking.
+func (e *replaceJSON) lacksNested(row *Row, y []float64) (some bool) {
+	for _, f := range e.nested {
+		e.grafts.lacks[f] = e.lacks(row, y, f)
+		some = some || e.grafts.lacks[f]
+	}
+	return some
+}
+
+// arrange says what changes in value, and sorts it.
+func (e *replaceJSON) arrange(value []byte, row *Row) {
+	n := copy(e.edits, row.Spans)
+	switch {
+	case row.Stamp == (Span{}) || e.meta == MetaNone:
+		e.edits[n] = Span{}
+	case e.meta == MetaRemove:
+		e.edits[n] = stampMember(value, row.Stamp)
+	default:
+		e.edits[n] = row.Stamp
+	}
+	last := int32(0)
+	for _, i := range e.order {
+		switch start := e.edits[i].Start; {
+		case start >= last:
+			last = start
+		case start > 0:
+			slices.SortFunc(e.order, func(i, j int) int { return int(e.edits[i].Start - e.edits[j].Start) })
+			return
+		}
+	}
+}
+
+// comma appends a comma unless the object that ends dst is still empty.
+func comma(dst []byte) []byte {
+	i := len(dst) - 1
+	for isBlank(dst[i]) {
+		i--
+	}
+	if dst[i] == '{' {
+		return dst
+	}
+	return append(dst, ',')
+}
+
+// A replaceCSV writes the Value Replace as CSV.
+type replaceCSV struct {
+	printer
+	meta   Meta
+	header []byte
+	cells  []int // features by their column, and markCell
+	added  []int // features that get a column at the end
+	mark   int   // the column of the mark, or -1
+	text   []byte
+	scan   scanner
+}
+
+// markCell stands among the features of replaceCSV for the mark.
+const markCell = -1
+
+func newReplaceCSV(s *schema.Schema, o Output, header []byte) (*replaceCSV, error) {
+	d, err := NewCSV(s, header)
+	if err != nil {
+		return nil, err
+	}
+	e := &replaceCSV{printer: o.printer(""), meta: o.Meta, mark: -1}
+	for i, t := range d.columns {
+		switch {
+		case t == nil:
+		case t.stamp:
+			e.mark = i
+			e.cells = append(e.cells, markCell)
+		case len(t.features) > 0:
+			e.cells = append(e.cells, t.features[0])
+		}
+	}
+	for _, f := range d.missing() {
+		if o.Imputed[f] {
+			e.added = append(e.added, f)
+		}
+	}
+	e.header = e.newHeader(s, header)
+	return e, nil
+}
+
+func (e *replaceCSV) newHeader(s *schema.Schema, header []byte) []byte {
+	line := trimReturn(header)
+	skip := len(line) - len(bytes.TrimPrefix(line, []byte(byteOrderMark)))
+	dst := bytes.Clone(line[:skip])
+	body := line[skip:]
+	if e.mark >= 0 && e.meta == MetaRemove {
+		cut := cutCell(body, e.scan.column(body, e.mark))
+		body = slices.Concat(body[:cut.Start], body[cut.End:])
+	}
+	dst = append(dst, body...)
+	for _, f := range e.added {
+		dst = appendCell(append(dst, ','), s.Features[f].Field)
+	}
+	if e.mark < 0 && e.meta.writes() {
+		dst = append(dst, ","+schema.StampField...)
+	}
+	return append(dst, header[len(line):]...)
+}
+
+func (e *replaceCSV) Header(dst []byte) []byte { return append(dst, e.header...) }
+
+func (*replaceCSV) Lines() bool { return true }
+
+func (e *replaceCSV) Append(dst, value []byte, row *Row, y []float64, m *Mark) []byte {
+	line := trimReturn(value)
+	start, from := len(dst), int32(0)
+	for _, f := range e.cells {
+		if f == markCell && e.meta == MetaNone || f != markCell && e.keeps(row.Numbers[f], y[f]) {
+			continue
+		}
+		at := e.cell(line, row, f)
+		dst = append(dst, line[from:at.Start]...)
+		from = at.End
+		switch {
+		case f != markCell:
+			dst = e.append(dst, y[f])
+		case e.meta != MetaRemove:
+			dst = e.stamp(dst, m)
+		}
+	}
+	dst = append(dst, line[from:]...)
+	for _, f := range e.added {
+		dst = e.append(append(dst, ','), y[f])
+	}
+	if e.mark < 0 && e.meta.writes() {
+		dst = e.stamp(append(dst, ','), m)
+	}
+	if len(dst) == start { // a line must not be empty
+		dst = append(dst, `""`...)
+	}
+	return append(dst, value[len(line):]...)
+}
+
+// cell returns the bytes to replace for a feature, or for the mark.
+func (e *replaceCSV) cell(line []byte, row *Row, f int) Span {
+	if f != markCell {
+		return row.Spans[f]
+	}
+	at := row.Stamp
+	if at == (Span{}) {
+		at = e.scan.column(line, e.mark)
+	}
+	if e.meta == MetaRemove {
+		return cutCell(line, at)
+	}
+	return at
+}
+
+func (e *replaceCSV) stamp(dst []byte, m *Mark) []byte {
+	e.text = appendStamp(e.text[:0], m)
+	return appendCell(dst, view(e.text))
+}
+
+// column returns where the n-th cell of a valid line is, counted from 0.
+func (s *scanner) column(line []byte, n int) Span {
+	start := 0
+	end, _ := s.cell(line, 0)
+	for range n {
+		start = end + 1
+		end, _ = s.cell(line, start)
+	}
+	return Span{int32(start), int32(end)}
+}
+
+// cutCell returns the bytes to cut out of a line so that the cell at s is gone:
+// the cell and one comma.
+func cutCell(line []byte, s Span) Span {
+	if s.Start > 0 {
+		return Span{s.Start - 1, s.End}
+	}
+	return Span{0, min(s.End+1, int32(len(line)))}
+}

@@ -1,0 +1,90 @@
+package record
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strconv"
+	"unicode/utf8"
+
+	"tare/schema"
+)
+
+// appendStamp appends m as the value of a _tare member.
+func appendStamp(dst []byte, m *Mark) []byte {
+	dst = appendQuoted(append(dst, `{"artifact":`...), m.Artifact)
+	dst = append(dst, `,"source":`...)
+	dst = appendSource(dst, m.Topic, m.Partition, m.Offset)
+	dst = appendQuoted(append(dst, `,"split":`...), m.Split)
+	dst = m.Flags.Append(append(dst, `,"flags":"`...))
+	return append(dst, `"}`...)
+}
+
+// appendSource appends "topic/partition/offset" as a JSON string.
+func appendSource(dst []byte, topic string, partition int32, offset int64) []byte {
+	dst = appendQuoted(dst, topic)
+	dst = append(dst[:len(dst)-1], '/')
+	dst = strconv.AppendInt(dst, int64(partition), 10)
+	dst = append(dst, '/')
+	dst = strconv.AppendInt(dst, offset, 10)
+	return append(dst, '"')
+}
+
+// StampArtifact returns the artifact that the mark of a record names; stamp is
+// where the mark stands in value, as Row.Stamp says. It is not ok if what stands
+// there names none.
+func StampArtifact(value []byte, stamp Span) (artifact string, ok bool) {
+	b := value[stamp.Start:stamp.End]
+	if len(b) > 1 && b[0] == '"' { // a cell of CSV
+		b = unquote(nil, b)
+	}
+	s := scanner{depth: schema.DefaultLimits().Depth}
+	if len(b) == 0 || b[0] != '{' || s.object(b, 1, 1) != len(b) {
+		return "", false
+	}
+	i, more := s.open(b, 1, '}', "")
+	for more {
+		name, at, _ := s.key(b, i)
+		end := s.value(b, at, 1)
+		if string(name) == "artifact" && b[at] == '"' {
+			return string(unescape(nil, b[at+1:end-1])), true
+		}
+		i, more = s.next(b, end, '}', "")
+	}
+	return "", false
+}
+
+// stampMember returns the bytes to cut out of a JSON record so that the mark at
+// stamp is gone: the member and one comma.
+func stampMember(value []byte, stamp Span) Span {
+	key := int(stamp.Start)
+	for range 2 { // quotes: _tare holds none, however it is escaped
+		key = bytes.LastIndexByte(value[:key], '"')
+	}
+	end := int(stamp.End)
+	before := bytes.TrimRight(value[:key], space)
+	if before[len(before)-1] == ',' {
+		return Span{int32(len(before) - 1), int32(end)}
+	}
+	if i := blank(value, end); value[i] == ',' {
+		end = blank(value, i+1)
+	}
+	return Span{int32(key), int32(end)}
+}
+
+const space = " \t\r\n"
+
+// AppendDeadLetter appends a rejected record as one line of JSON, without the
+// line's end: why it was rejected (the reason, perhaps with its detail), its
+// source, and its bytes: as text, or in base64 where they are not UTF-8.
+func AppendDeadLetter(dst []byte, why string, m *Message, topic string) []byte {
+	dst = appendQuoted(append(dst, `{"tare-error":`...), why)
+	dst = append(dst, `,"tare-source":`...)
+	dst = appendSource(dst, topic, m.Partition, m.Offset)
+	if utf8.Valid(m.Value) {
+		dst = appendQuoted(append(dst, `,"value":`...), view(m.Value))
+		return append(dst, '}')
+	}
+	dst = append(dst, `,"value_base64":"`...)
+	dst = base64.StdEncoding.AppendEncode(dst, m.Value)
+	return append(dst, `"}`...)
+}

@@ -1,0 +1,84 @@
+// Package schema says what a record looks like: where its series, its time and
+// its features stand, and how large it may be. It is plain data, built by cmd
+// from the configuration or from an artifact, and read by everything that
+// touches records.
+package schema
+
+// A Schema describes the records of one topic or set of files.
+type Schema struct {
+	Format   Format    `json:"format"`
+	Series   Series    `json:"series,omitzero"`
+	Time     Time      `json:"time,omitzero"`
+	Features []Feature `json:"features"`
+	BadValue BadValue  `json:"bad_value"`
+	Limits   Limits    `json:"limits"`
+}
+
+// A Format names the encoding of a record's bytes.
+type Format string
+
+const (
+	JSON Format = "json" // one object a line
+	CSV  Format = "csv"  // one row a line under a header line, comma separated, RFC 4180 quoting
+)
+
+// Series says which fields name the series of a record.
+//
+// Without fields all records are one series with the empty name. With one
+// field (List false) the name is its string, or the digits of its integer.
+// With List the name is the compact JSON array of the fields' strings.
+type Series struct {
+	Fields []string `json:"fields,omitempty"`
+	List   bool     `json:"list,omitempty"`
+}
+
+// Time says where the event time of a record stands. The zero Time means that
+// records carry none.
+type Time struct {
+	Field  string `json:"field,omitempty"`
+	Layout Layout `json:"layout,omitempty"`
+}
+
+// A Layout is how an event time is written: one of the constants, or a layout
+// of Go's time package for anything else. Text without a zone is UTC.
+type Layout string
+
+const (
+	RFC3339   Layout = "rfc3339" // also a date alone, which is 00:00Z of that day
+	Unix      Layout = "unix"    // seconds; a fraction counts to the nanosecond
+	UnixMilli Layout = "unix_ms" // milliseconds
+	UnixMicro Layout = "unix_us" // microseconds
+	UnixNano  Layout = "unix_ns" // nanoseconds
+)
+
+// A Feature is one input number of a record.
+type Feature struct {
+	Name string `json:"name"` // its name in configuration, artifact and output
+	// Field is the path of the value in the record. In JSON, dots part the keys
+	// of nested objects and a backslash before a dot makes it part of the key; in
+	// CSV it is the column's name as it stands in the header.
+	Field string `json:"field"`
+}
+
+// BadValue says what becomes of a feature value that is no number or whose
+// magnitude is beyond MaxMagnitude.
+type BadValue string
+
+const (
+	Reject  BadValue = "reject"  // the whole record is rejected
+	Missing BadValue = "missing" // that value alone counts as missing
+)
+
+// MaxMagnitude is the largest |x| of a feature value: squared it still fits a
+// float64 with room for 1e8 of them.
+const MaxMagnitude = 1e150
+
+// Limits bound what a record may cost. All are inclusive.
+type Limits struct {
+	Value  int `json:"value"`  // bytes of a record
+	Series int `json:"series"` // bytes of a series name
+	Depth  int `json:"depth"`  // nested objects and arrays
+}
+
+// DefaultLimits are 1 MiB, 64 KiB and 64 levels.
+func DefaultLimits() Limits { return Limits{Value: 1 << 20, Series: 64 << 10, Depth: 64} }

@@ -1,0 +1,149 @@
+package schema_test
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"tare/schema"
+)
+
+func TestPath(t *testing.T) {
+	f := func(field string, want ...string) {
+		t.Helper()
+		got, err := schema.Path(field)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, %v, want %q", field, got, err, want)
+		}
+		var joined string
+		for i, key := range got {
+			if i > 0 {
+				joined += "."
+			}
+			joined += schema.Escape(key)
+		}
+		if joined != field {
+			t.Errorf("%q: escaped again it is %q", field, joined)
+		}
+	}
+	f("load", "load")
+	f("payload.load", "payload", "load")
+	f("a.b.c", "a", "b", "c")
+	f(`a\.b`, "a.b")
+	f(`a\.b.c`, "a.b", "c")
+	f(`a\\.b`, `a\`, "b")
+	f(`a\\\.b`, `a\.b`)
+	f(`\.`, ".")
+	f(`\\`, `\`)
+	f("é. ", "é", " ")
+
+	bad := func(field, want string) {
+		t.Helper()
+		if _, err := schema.Path(field); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", field, err, want)
+		}
+	}
+	const empty = `: an empty key, want keys parted by single dots, with \. for a dot within a key`
+	bad("", `field ""`+empty)
+	bad(".", `field "."`+empty)
+	bad("a.", `field "a."`+empty)
+	bad(".a", `field ".a"`+empty)
+	bad("a..b", `field "a..b"`+empty)
+	const slash = `, want \. for a dot or \\ for a backslash`
+	bad(`\`, `field "\\": a backslash before byte 1`+slash)
+	bad(`a\n`, `field "a\\n": a backslash before byte 2`+slash)
+	bad(`a.b\`, `field "a.b\\": a backslash before byte 4`+slash)
+}
+
+func valid() *schema.Schema {
+	return &schema.Schema{
+		Format:   schema.JSON,
+		Series:   schema.Series{Fields: []string{"sensor"}},
+		Time:     schema.Time{Field: "ts", Layout: schema.UnixMilli},
+		Features: []schema.Feature{{Name: "load", Field: "payload.load"}, {Name: "x.y", Field: "x"}},
+		BadValue: schema.Reject,
+		Limits:   schema.DefaultLimits(),
+	}
+}
+
+func TestValidate(t *testing.T) {
+	f := func(change func(*schema.Schema), want string) {
+		t.Helper()
+		s := valid()
+		change(s)
+		got := "<nil>"
+		if err := s.Validate(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	const fine = "<nil>"
+	f(func(s *schema.Schema) {}, fine)
+	f(func(s *schema.Schema) { *s = schema.Schema{Format: schema.CSV, Features: s.Features} }, fine)
+	f(func(s *schema.Schema) { s.BadValue = schema.Missing }, fine)
+	f(func(s *schema.Schema) { s.Time.Layout = "02.01.2006" }, fine)
+	f(func(s *schema.Schema) { s.Series = schema.Series{Fields: []string{"a", "b"}, List: true} }, fine)
+	f(func(s *schema.Schema) { s.Features[0].Field = "_tares" }, fine)
+	f(func(s *schema.Schema) { s.Format = schema.CSV; s.Features[0].Field = "_tare.x" }, fine)
+	f(func(s *schema.Schema) { s.Format = "" }, `record format "", want json or csv`)
+	f(func(s *schema.Schema) { s.Format = "xml" }, `record format "xml", want json or csv`)
+	f(func(s *schema.Schema) { s.BadValue = "drop" }, `bad_value "drop", want reject or missing`)
+	f(func(s *schema.Schema) { s.Time.Layout = "" }, `time field "ts" without a layout, want rfc3339, unix, unix_ms, unix_us, unix_ns or a Go layout`)
+	f(func(s *schema.Schema) { s.Series.Fields = []string{"a", "b"} }, `series of 2 fields that is no list, want one field or list: true`)
+	f(func(s *schema.Schema) { s.Series.Fields = []string{""} }, `series: an empty field, want its name`)
+	f(func(s *schema.Schema) { s.Series = schema.Series{Fields: []string{"a", "a"}, List: true} }, `series: field "a" stands twice in the list`)
+	f(func(s *schema.Schema) { s.Features = nil }, `no features, want at least one`)
+	f(func(s *schema.Schema) { s.Features[1].Name = "" }, `feature 2 has no name`)
+	f(func(s *schema.Schema) { s.Features[1].Field = "" }, `feature "x.y" has no field`)
+	f(func(s *schema.Schema) { s.Features[1].Name = "load" }, `two features have the name "load"`)
+	f(func(s *schema.Schema) { s.Features[1].Field = "_tare" }, `field "_tare" is reserved for the mark of tare, want another`)
+	f(func(s *schema.Schema) { s.Features[1].Field = "_tare.x" }, `field "_tare.x" is reserved for the mark of tare, want another`)
+	f(func(s *schema.Schema) { s.Series.Fields[0] = "_tare" }, `field "_tare" is reserved for the mark of tare, want another`)
+	f(func(s *schema.Schema) { s.Time.Field = "_tare" }, `field "_tare" is reserved for the mark of tare, want another`)
+	f(func(s *schema.Schema) { s.Limits.Value = -1 }, `limit of value is -1, want 1 to 2147483647, or 0 for the default`)
+	f(func(s *schema.Schema) { s.Limits.Series = -1 }, `limit of series is -1, want 1 to 2147483647, or 0 for the default`)
+	f(func(s *schema.Schema) { s.Limits.Depth = 10001 }, `limit of depth is 10001, want 1 to 10000, or 0 for the default`)
+}
+
+func TestOrDefault(t *testing.T) {
+	f := func(l, want schema.Limits) {
+		t.Helper()
+		if got := l.OrDefault(); got != want {
+			t.Errorf("%v: got %v, want %v", l, got, want)
+		}
+	}
+	f(schema.Limits{}, schema.Limits{Value: 1 << 20, Series: 64 << 10, Depth: 64})
+	f(schema.Limits{Value: 7}, schema.Limits{Value: 7, Series: 64 << 10, Depth: 64})
+	f(schema.Limits{Value: 7, Series: 8, Depth: 9}, schema.Limits{Value: 7, Series: 8, Depth: 9})
+}
+
+func TestOutput(t *testing.T) {
+	s := valid()
+	got := s.Output([]string{"load", "x.y"})
+	want := valid()
+	want.Series.Fields = []string{"series"}
+	want.Time.Field = "time"
+	want.Features = []schema.Feature{{Name: "load", Field: "load"}, {Name: "x.y", Field: `x\.y`}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if !reflect.DeepEqual(s, valid()) {
+		t.Errorf("the schema itself became %+v", s)
+	}
+
+	s = &schema.Schema{Format: schema.CSV, Series: schema.Series{Fields: []string{"a", "b"}, List: true}, Features: s.Features}
+	got = s.Output([]string{"load", "x.y"})
+	want = &schema.Schema{Format: schema.CSV, Series: schema.Series{Fields: []string{"series"}}, Features: []schema.Feature{{Name: "load", Field: "load"}, {Name: "x.y", Field: "x.y"}}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func ExamplePath() {
+	keys, err := schema.Path(`payload.axis\.x`)
+	fmt.Printf("%q %v\n", keys, err)
+	// Output: ["payload" "axis.x"] <nil>
+}

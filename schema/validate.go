@@ -1,0 +1,105 @@
+package schema
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Validate returns the first thing in s that no decoder can work with, for a
+// schema may come from a file that somebody else wrote.
+func (s *Schema) Validate() error {
+	for _, check := range []func() error{s.checkWords, s.checkSeries, s.checkFeatures, s.checkReserved, s.Limits.check} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Schema) checkWords() error {
+	if s.Format != JSON && s.Format != CSV {
+		return fmt.Errorf("record format %q, want %s or %s", s.Format, JSON, CSV)
+	}
+	if s.BadValue != "" && s.BadValue != Reject && s.BadValue != Missing {
+		return fmt.Errorf("bad_value %q, want %s or %s", s.BadValue, Reject, Missing)
+	}
+	if s.Time.Field != "" && s.Time.Layout == "" {
+		return fmt.Errorf("time field %q without a layout, want %s, %s, %s, %s, %s or a Go layout",
+			s.Time.Field, RFC3339, Unix, UnixMilli, UnixMicro, UnixNano)
+	}
+	return nil
+}
+
+func (s *Schema) checkSeries() error {
+	if n := len(s.Series.Fields); n > 1 && !s.Series.List {
+		return fmt.Errorf("series of %d fields that is no list, want one field or list: true", n)
+	}
+	seen := map[string]bool{}
+	for _, f := range s.Series.Fields {
+		if f == "" {
+			return fmt.Errorf("series: an empty field, want its name")
+		}
+		if seen[f] {
+			return fmt.Errorf("series: field %q stands twice in the list", f)
+		}
+		seen[f] = true
+	}
+	return nil
+}
+
+func (s *Schema) checkFeatures() error {
+	if len(s.Features) == 0 {
+		return fmt.Errorf("no features, want at least one")
+	}
+	seen := map[string]bool{}
+	for i, f := range s.Features {
+		switch {
+		case f.Name == "":
+			return fmt.Errorf("feature %d has no name", i+1)
+		case f.Field == "":
+			return fmt.Errorf("feature %q has no field", f.Name)
+		case seen[f.Name]:
+			return fmt.Errorf("two features have the name %q", f.Name)
+		}
+		seen[f.Name] = true
+	}
+	return nil
+}
+
+// checkReserved refuses to read from the mark, which has a fate of its own.
+func (s *Schema) checkReserved() error {
+	fields := append([]string{s.Time.Field}, s.Series.Fields...)
+	for _, f := range s.Features {
+		fields = append(fields, f.Field)
+	}
+	for _, f := range fields {
+		if f == StampField || s.Format == JSON && strings.HasPrefix(f, StampField+".") {
+			return fmt.Errorf("field %q is reserved for the mark of tare, want another", f)
+		}
+	}
+	return nil
+}
+
+func (l Limits) check() error {
+	for _, c := range []struct {
+		name       string
+		value, max int
+	}{
+		{"value", l.Value, math.MaxInt32},
+		{"series", l.Series, math.MaxInt32},
+		{"depth", l.Depth, 10000},
+	} {
+		if c.value < 0 || c.value > c.max {
+			return fmt.Errorf("limit of %s is %d, want 1 to %d, or 0 for the default", c.name, c.value, c.max)
+		}
+	}
+	return nil
+}
+
+// OrDefault returns l with DefaultLimits in the place of zeros.
+func (l Limits) OrDefault() Limits {
+	d := DefaultLimits()
+	return Limits{cmp.Or(l.Value, d.Value), cmp.Or(l.Series, d.Series), cmp.Or(l.Depth, d.Depth)}
+}
