@@ -1,0 +1,89 @@
+package fit
+
+import (
+	"tare/sketch"
+	"tare/welford"
+)
+
+// A learner keeps what one feature learns, a slot for each series. The three
+// views of a slot, which may take in several partitions, never change it.
+type learner interface {
+	// Grow adds a slot.
+	Grow()
+	// Observe takes one value, which is neither NaN nor infinite.
+	Observe(slot int32, x float64) error
+	// Merge makes an accumulator of the given slots, one of each learner in turn.
+	Merge(slots []slotOf) (accumulator, error)
+}
+
+// A slotOf is a slot of some partition's learner of the same feature.
+type slotOf struct {
+	learner learner
+	slot    int32
+}
+
+// An accumulator holds what was learned of one series and feature.
+type accumulator interface {
+	Moments() welford.Moments
+	Min() float64
+	Max() float64
+	AppendBinary(dst []byte) ([]byte, error)
+}
+
+// A slab is a growing array that never moves: pointers into it stay good. Its
+// chunks hold no pointers where T holds none.
+type slab[T any] struct {
+	chunks []*[slabChunk]T
+	n      int32
+}
+
+const (
+	slabBits  = 5
+	slabChunk = 1 << slabBits // of 1.9 kB digests: 60 kB
+)
+
+func (s *slab[T]) Grow() {
+	if s.n%slabChunk == 0 {
+		s.chunks = append(s.chunks, new([slabChunk]T))
+	}
+	s.n++
+}
+
+func (s *slab[T]) at(slot int32) *T { return &s.chunks[slot>>slabBits][slot%slabChunk] }
+
+// moments learns mean, variance, minimum and maximum.
+type moments struct{ slab[welford.Running] }
+
+func (m *moments) Observe(slot int32, x float64) error {
+	m.at(slot).Add(x)
+	return nil
+}
+
+func (m *moments) Merge(slots []slotOf) (accumulator, error) {
+	if len(slots) == 1 {
+		return slots[0].learner.(*moments).at(slots[0].slot), nil
+	}
+	merged := new(welford.Running)
+	for _, s := range slots {
+		merged.Merge(s.learner.(*moments).at(s.slot))
+	}
+	return merged, nil
+}
+
+// digests learns quantiles besides.
+type digests struct{ slab[sketch.Quantiles] }
+
+func (d *digests) Observe(slot int32, x float64) error { return d.at(slot).Add(x) }
+
+func (d *digests) Merge(slots []slotOf) (accumulator, error) {
+	if len(slots) == 1 {
+		return slots[0].learner.(*digests).at(slots[0].slot), nil
+	}
+	merged := new(sketch.Quantiles)
+	for _, s := range slots {
+		if err := merged.Merge(s.learner.(*digests).at(s.slot)); err != nil {
+			return nil, err
+		}
+	}
+	return merged, nil
+}

@@ -1,0 +1,289 @@
+package fit
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+
+	"tare/frozen"
+	"tare/scale"
+	"tare/sketch"
+	"tare/welford"
+)
+
+// Merged joins the states of all partitions, series by series in byte order,
+// partition by partition within a series. It keeps the states and copies none
+// of what they learned.
+type Merged struct {
+	plan   *Plan
+	states []*State
+	places []place   // in the order of (series, partition)
+	starts []int     // of each kept series in places
+	orders [][]int32 // of each state, its slots in the byte order of the names
+	counts SeriesCounts
+}
+
+type place struct {
+	state int32
+	slot  int32
+}
+
+// SeriesCounts tell what became of the series of the training stretch.
+type SeriesCounts struct {
+	Learned         int    `json:"learned"`
+	BelowMinSamples int    `json:"below_min_samples"`
+	OverMaxSeries   int    `json:"over_max_series"`         // dropped at the merge
+	RecordsUnknown  uint64 `json:"records_over_max_series"` // of series beyond max_series of a partition
+	Distinct        uint64 `json:"distinct"`                // estimate, of all
+}
+
+// Merge joins states, which are in partition order and share a plan.
+func Merge(plan *Plan, states []*State) (*Merged, error) {
+	m := &Merged{plan: plan, states: states, orders: make([][]int32, len(states))}
+	distinct := sketch.NewDistinct()
+	var all []place
+	for i, s := range states {
+		distinct.Merge(s.distinct)
+		m.counts.RecordsUnknown += s.overflow
+		for slot := range s.series.Len() {
+			all = append(all, place{int32(i), int32(slot)})
+		}
+	}
+	slices.SortFunc(all, func(a, b place) int {
+		if c := bytes.Compare(m.name(a), m.name(b)); c != 0 {
+			return c
+		}
+		return int(a.state - b.state)
+	})
+	for _, p := range all {
+		m.orders[p.state] = append(m.orders[p.state], p.slot)
+	}
+	m.keep(all)
+	m.counts.Distinct = distinct.Estimate()
+	m.counts.Learned = m.Series()
+	return m, nil
+}
+
+// keep takes the series that have enough records, the first max_series of them.
+func (m *Merged) keep(all []place) {
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && bytes.Equal(m.name(all[0]), m.name(all[n])) {
+			n++
+		}
+		same := all[:n]
+		all = all[n:]
+		switch {
+		case m.recordsOf(same) < uint64(m.plan.MinSamples):
+			m.counts.BelowMinSamples++
+		case len(m.starts) == m.plan.MaxSeries:
+			m.counts.OverMaxSeries++
+		default:
+			m.starts = append(m.starts, len(m.places))
+			m.places = append(m.places, same...)
+		}
+	}
+	m.starts = append(m.starts, len(m.places))
+}
+
+func (m *Merged) name(p place) []byte { return m.states[p.state].series.Name(p.slot) }
+
+func (m *Merged) recordsOf(places []place) (n uint64) {
+	for _, p := range places {
+		n += m.states[p.state].records[p.slot]
+	}
+	return n
+}
+
+// Series returns the number of series kept.
+func (m *Merged) Series() int { return len(m.starts) - 1 }
+
+// Counts returns what became of the series.
+func (m *Merged) Counts() SeriesCounts { return m.counts }
+
+// Name returns the name of a series kept.
+func (m *Merged) Name(series int) []byte { return m.name(m.of(series)[0]) }
+
+func (m *Merged) of(series int) []place { return m.places[m.starts[series]:m.starts[series+1]] }
+
+// accumulate joins what the partitions learned of one series and feature.
+func (m *Merged) accumulate(feature, series int) (accumulator, error) {
+	places := m.of(series)
+	slots := make([]slotOf, 0, 1)
+	for _, p := range places {
+		slots = append(slots, slotOf{m.states[p.state].features[feature].learner, p.slot})
+	}
+	acc, err := slots[0].learner.Merge(slots)
+	if err != nil {
+		return nil, fmt.Errorf("series %q, feature %q: %w", m.Name(series), m.plan.Features[feature].Name, err)
+	}
+	return acc, nil
+}
+
+// AppendState appends the mergeable state of one series and feature: the binary
+// form of a sketch.Quantiles where the feature keeps one, else of a
+// welford.Running.
+func (m *Merged) AppendState(dst []byte, feature, series int) ([]byte, error) {
+	acc, err := m.accumulate(feature, series)
+	if err != nil {
+		return dst, err
+	}
+	return acc.AppendBinary(dst)
+}
+
+// Distinct returns the merged distinct counter of a feature.
+func (m *Merged) Distinct(feature int) *sketch.Distinct {
+	d := sketch.NewDistinct()
+	for _, s := range m.states {
+		d.Merge(s.features[feature].distinct)
+	}
+	return d
+}
+
+// DistinctSeries returns the merged distinct counter of the series, those that
+// were not kept too.
+func (m *Merged) DistinctSeries() *sketch.Distinct {
+	d := sketch.NewDistinct()
+	for _, s := range m.states {
+		d.Merge(s.distinct)
+	}
+	return d
+}
+
+// A Pooled holds what all series together say of one feature: those of each
+// partition in byte order, then the partitions in order.
+type Pooled struct {
+	Count    uint64        `json:"count"`
+	Missing  uint64        `json:"missing"`
+	Domain   uint64        `json:"outside_domain"` // of those missing: values that a pre-transform cannot map
+	Min      frozen.Number `json:"min"`
+	Max      frozen.Number `json:"max"`
+	Mean     frozen.Number `json:"mean"`
+	Var      frozen.Number `json:"var"`
+	Distinct uint64        `json:"distinct"` // estimate
+}
+
+// Pooled joins a feature over all series, those below min_samples too.
+func (m *Merged) Pooled(feature int) (Pooled, error) {
+	var all welford.Moments
+	out := Pooled{Distinct: m.Distinct(feature).Estimate()}
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for i, s := range m.states {
+		f := &s.features[feature]
+		out.Domain += f.domain
+		var part welford.Moments
+		for _, slot := range m.orders[i] {
+			acc, err := f.Merge([]slotOf{{f.learner, slot}})
+			if err != nil {
+				return out, err
+			}
+			moments := acc.Moments()
+			part.Merge(&moments)
+			out.Missing += f.missing[slot]
+			if moments.N > 0 {
+				lo, hi = min(lo, acc.Min()), max(hi, acc.Max())
+			}
+		}
+		all.Merge(&part)
+	}
+	out.Count = all.N
+	out.Min, out.Max = frozen.Number(math.NaN()), frozen.Number(math.NaN())
+	if all.N > 0 {
+		out.Min, out.Max = frozen.Number(lo), frozen.Number(hi)
+	}
+	out.Mean, out.Var = frozen.Number(all.Mean()), frozen.Number(all.Variance())
+	return out, nil
+}
+
+// Freeze derives the parameters of every series and feature, once.
+func (m *Merged) Freeze() (*frozen.Frozen, error) {
+	series, records := new(frozen.Series), make([]uint64, m.Series())
+	for i := range m.Series() {
+		series.Add(m.Name(i))
+		records[i] = m.recordsOf(m.of(i))
+	}
+	learned := make([]frozen.Learned, len(m.plan.Features))
+	for i := range learned {
+		if err := m.freeze(&learned[i], i, records); err != nil {
+			return nil, err
+		}
+	}
+	return frozen.New(m.plan.Features, series, records, learned)
+}
+
+func (m *Merged) freeze(l *frozen.Learned, feature int, records []uint64) error {
+	spec := &m.plan.Features[feature]
+	if spec.Scaler.Ragged() {
+		l.Offsets = append(l.Offsets, 0)
+	}
+	for i := range m.Series() {
+		acc, err := m.accumulate(feature, i)
+		if err != nil {
+			return err
+		}
+		n := acc.Moments().N
+		l.Count = append(l.Count, n)
+		l.Missing = append(l.Missing, records[i]-n)
+		summarize(l, acc)
+		l.Params = derive(l.Params, &spec.Scaler, acc, records[i])
+		if l.Offsets != nil {
+			l.Offsets = append(l.Offsets, uint64(len(l.Params)))
+		}
+		switch spec.Impute.Kind {
+		case frozen.ImputeMean:
+			l.Impute = append(l.Impute, l.Mean[i])
+		case frozen.ImputeMedian:
+			l.Impute = append(l.Impute, acc.(*sketch.Quantiles).Median())
+		}
+	}
+	return nil
+}
+
+func summarize(l *frozen.Learned, acc accumulator) {
+	moments := acc.Moments()
+	lo, hi := acc.Min(), acc.Max()
+	if moments.N == 0 {
+		lo, hi = math.NaN(), math.NaN()
+	}
+	l.Min, l.Max = append(l.Min, lo), append(l.Max, hi)
+	l.Mean, l.Var = append(l.Mean, moments.Mean()), append(l.Var, moments.Variance())
+}
+
+// derive appends the parameters that a scaler needs. A new scaler is one case
+// here.
+func derive(p []float64, s *scale.Spec, acc accumulator, records uint64) []float64 {
+	moments := acc.Moments()
+	lo, hi := acc.Min(), acc.Max()
+	if moments.N == 0 {
+		lo, hi = math.NaN(), math.NaN()
+	}
+	switch s.Kind {
+	case scale.Standard:
+		return scale.StandardParams(p, *s, moments.N, moments.Mean(), moments.Variance())
+	case scale.MinMax:
+		return scale.MinMaxParams(p, *s, lo, hi)
+	case scale.MaxAbs:
+		return scale.MaxAbsParams(p, *s, lo, hi)
+	case scale.Robust:
+		q := acc.(*sketch.Quantiles)
+		var c sketch.Curve
+		q.Curve(&c)
+		return scale.RobustParams(p, *s, c.Quantile(s.QuantileRange[0]/100), q.Median(), c.Quantile(s.QuantileRange[1]/100))
+	case scale.Quantile:
+		return deriveQuantile(p, s, acc.(*sketch.Quantiles), records)
+	}
+	return p
+}
+
+// deriveQuantile gives scikit-learn's landmarks while the sketch is exact, else
+// the sketch's own anchors.
+func deriveQuantile(p []float64, s *scale.Spec, q *sketch.Quantiles, records uint64) []float64 {
+	if q.N() == 0 {
+		return p
+	}
+	var c sketch.Curve
+	q.Curve(&c)
+	ranks, values := c.Anchors()
+	return scale.QuantileParams(p, *s, records, q.Exact(), c.Quantile, ranks, values)
+}

@@ -1,0 +1,158 @@
+// Package fit learns. A Cutoff decides which records may be learned from, a
+// Partition follows one partition to its seal, a State takes in its training
+// records, and Merge joins the states and freezes the result. Nothing here is
+// safe for concurrent use: each partition has its own Partition and State.
+package fit
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"tare/frozen"
+	"tare/record"
+	"tare/scale"
+	"tare/schema"
+	"tare/sketch"
+	"tare/welford"
+)
+
+// A Plan is the semantic configuration: all that decides what is learned. The
+// same log, plan and seals give the same artifact.
+type Plan struct {
+	Record     schema.Schema    `json:"record"`
+	Features   []frozen.Feature `json:"features"` // in the order of Record.Features
+	Cutoff     Cutoff           `json:"cutoff"`
+	MinSamples int              `json:"min_samples"` // training records a series needs
+	MaxSeries  int              `json:"max_series"`  // series kept; later ones are unknown
+}
+
+// Validate refuses a plan that cannot be carried out.
+func (p *Plan) Validate() error {
+	if len(p.Features) != len(p.Record.Features) || len(p.Features) == 0 {
+		return fmt.Errorf("%d features of %d fields", len(p.Features), len(p.Record.Features))
+	}
+	for i := range p.Features {
+		f := &p.Features[i]
+		if f.Name != p.Record.Features[i].Name {
+			return fmt.Errorf("feature %q reads the field of %q", f.Name, p.Record.Features[i].Name)
+		}
+		if err := f.Scaler.Validate(); err != nil {
+			return fmt.Errorf("feature %q: %w", f.Name, err)
+		}
+	}
+	if p.MinSamples < 1 || p.MaxSeries < 1 {
+		return fmt.Errorf("min_samples is %d and max_series %d, want at least 1", p.MinSamples, p.MaxSeries)
+	}
+	return p.Cutoff.Validate()
+}
+
+// A State is what one partition has learned.
+type State struct {
+	plan     *Plan
+	series   frozen.Series
+	records  []uint64
+	features []feature
+	distinct *sketch.Distinct // of the series
+	overflow uint64
+}
+
+type feature struct {
+	pre     []scale.Step
+	scratch []float64 // one value on its way through pre
+	learner
+	missing  []uint64
+	domain   uint64
+	distinct *sketch.Distinct
+}
+
+// NewState returns a state that has learned nothing. It keeps plan.
+func NewState(plan *Plan) (*State, error) {
+	s := &State{plan: plan, distinct: sketch.NewDistinct()}
+	for i := range plan.Features {
+		pre, err := frozen.Steps(plan.Features[i].Pre)
+		if err != nil {
+			return nil, fmt.Errorf("feature %q: %w", plan.Features[i].Name, err)
+		}
+		f := feature{pre: pre, scratch: make([]float64, 1), learner: new(moments), distinct: sketch.NewDistinct()}
+		if plan.Features[i].NeedsQuantiles() {
+			f.learner = new(digests)
+		}
+		s.features = append(s.features, f)
+	}
+	return s, nil
+}
+
+// Observe learns from one row. The caller has asked Partition.Observe.
+func (s *State) Observe(row *record.Row) error {
+	slot, ok := s.slot(row.Series)
+	if !ok {
+		s.overflow++
+		return nil
+	}
+	s.records[slot]++
+	for i := range s.features {
+		if err := s.features[i].observe(slot, row.Numbers[i]); err != nil {
+			return fmt.Errorf("series %q, feature %q: %w", row.Series, s.plan.Features[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// slot returns the slot of a series, a new one where there is room.
+func (s *State) slot(series []byte) (slot int32, ok bool) {
+	if s.series.Len() >= s.plan.MaxSeries {
+		return s.series.Find(series)
+	}
+	slot, added := s.series.Add(series)
+	if added {
+		s.records = append(s.records, 0)
+		s.distinct.AddBytes(series)
+		for i := range s.features {
+			s.features[i].Grow()
+			s.features[i].missing = append(s.features[i].missing, 0)
+		}
+	}
+	return slot, true
+}
+
+func (f *feature) observe(slot int32, x float64) error {
+	f.scratch[0] = x
+	frozen.Apply(f.pre, f.scratch)
+	v := f.scratch[0]
+	if math.IsNaN(v) {
+		f.missing[slot]++
+		if !math.IsNaN(x) {
+			f.domain++
+		}
+		return nil
+	}
+	f.distinct.Add(v)
+	return f.Observe(slot, v)
+}
+
+// Series returns the number of series.
+func (s *State) Series() int { return s.series.Len() }
+
+// BytesPerSeries estimates what one more series costs: bytes of state while
+// learning, and bytes of artifact. Names count as 24 bytes, quantile landmarks
+// as the most that a sketch gives.
+func BytesPerSeries(p *Plan) (state, artifact int) {
+	const name, landmarks = 24, 131
+	state, artifact = name+8+32, name+8+8
+	for i := range p.Features {
+		f := &p.Features[i]
+		state += 8 + int(unsafe.Sizeof(welford.Running{}))
+		if f.NeedsQuantiles() {
+			state += int(unsafe.Sizeof(sketch.Quantiles{})) - int(unsafe.Sizeof(welford.Running{}))
+		}
+		artifact += 6*8 + 8*len(f.Scaler.Params())
+		if f.Scaler.Ragged() {
+			artifact += 8 + 8*len(f.Scaler.Params())*(landmarks-1)
+		}
+		if f.Impute.Kind == frozen.ImputeMean || f.Impute.Kind == frozen.ImputeMedian {
+			artifact += 8
+		}
+	}
+	return state, artifact
+}
