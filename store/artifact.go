@@ -1,0 +1,312 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"tare/frozen"
+)
+
+// An Artifact is a frozen pipeline as it lies in its file.
+type Artifact struct {
+	ID       string // the SHA-256 of the file without its last 64 bytes, in hexadecimal
+	Manifest Manifest
+	Frozen   *frozen.Frozen
+}
+
+const markLen = 16
+
+// Mark returns the first 16 digits of the ID, which every output record names.
+func (a *Artifact) Mark() string { return a.ID[:markLen] }
+
+// OpenArtifact reads an artifact. A file that is not exactly what tare wrote,
+// or whose numbers no training can have left behind, is a *RefusedError.
+func OpenArtifact(path string) (*Artifact, error) {
+	file, size, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	a, err := ReadArtifact(file, size)
+	if err != nil {
+		return nil, at(path, err)
+	}
+	return a, nil
+}
+
+// open opens a file and returns its size.
+func open(path string) (*os.File, int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		file.Close()
+		return nil, 0, err
+	}
+	return file, info.Size(), nil
+}
+
+// at says which file was refused.
+func at(path string, err error) error {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return &RefusedError{Path: path, Reason: refused.Reason}
+	}
+	return err
+}
+
+// ReadArtifact reads an artifact of size bytes, as OpenArtifact does. What it
+// allocates is bounded by what is there, whatever the file says.
+func ReadArtifact(r io.ReaderAt, size int64) (*Artifact, error) {
+	c, err := openContainer(r, size, zipLimits)
+	if err != nil {
+		return nil, err
+	}
+	a := &Artifact{ID: c.id}
+	if err := c.readManifest(&a.Manifest); err != nil {
+		return nil, err
+	}
+	if a.Frozen, err = c.readFrozen(&a.Manifest); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// WriteArtifact writes an artifact as a stream and returns its id. Equal
+// arguments give equal bytes, on every machine. What ReadArtifact would refuse
+// in the manifest is an error, but for the examples.
+func WriteArtifact(w io.Writer, m *Manifest, f *frozen.Frozen) (id string, err error) {
+	sources, err := artifactSources(m, f)
+	if err == nil {
+		id, err = writeContainer(w, sources, zipLimits)
+	}
+	if err != nil {
+		return "", fmt.Errorf("write artifact: %w", err)
+	}
+	return id, nil
+}
+
+func artifactSources(m *Manifest, f *frozen.Frozen) ([]source, error) {
+	if err := firstError(m.check(), m.fits(f)); err != nil {
+		return nil, err
+	}
+	manifest, err := manifestSource(m)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBody(f)
+	if err != nil {
+		return nil, err
+	}
+	series := f.Series()
+	name := func(i int) []byte { return series.Name(int32(i)) }
+	sources := []source{manifest}
+	for _, a := range append(b.arrays(), putNames(series.Len(), series.Bytes(), name)...) {
+		sources = append(sources, a.source())
+	}
+	return sources, nil
+}
+
+// readFrozen reads the arrays. Nothing is allocated for them before all are
+// known to be in the file, with their types and lengths.
+func (c *container) readFrozen(m *Manifest) (*frozen.Frozen, error) {
+	names, err := c.measureNames()
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.measureBody(m.Features, names.series)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.match(append(b.arrays(), names.arrays()...)); err != nil {
+		return nil, err
+	}
+	series, err := c.readNames(names)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.readBody(b); err != nil {
+		return nil, err
+	}
+	f, err := frozen.New(b.features, series, b.records, b.learned)
+	if err != nil {
+		return nil, refuse("%v", err)
+	}
+	if err := firstError(m.fits(f), f.CheckExamples(m.Examples)); err != nil {
+		return nil, refuse("%v", err)
+	}
+	return f, nil
+}
+
+// A body is what the arrays of an artifact hold, but for the names of the
+// series. Reading, its slices are made when all arrays are known to be there.
+type body struct {
+	features  []frozen.Feature
+	n         int // series
+	records   []uint64
+	learned   []frozen.Learned
+	landmarks []uint64 // of each feature, if its scaler is ragged
+}
+
+// newBody is the body of f, for writing.
+func newBody(f *frozen.Frozen) (*body, error) {
+	b := &body{features: f.Features(), n: f.Series().Len(), records: f.Records()}
+	for i := range b.features {
+		f, l := &b.features[i], f.Learned(i)
+		if learnsImpute(f) != (l.Impute != nil) && b.n > 0 {
+			return nil, fmt.Errorf("feature %q: impute is %q, but %d values for it were learned", f.Name, f.Impute.Kind, len(l.Impute))
+		}
+		b.learned = append(b.learned, *l)
+		b.landmarks = append(b.landmarks, uint64(len(l.Params))/2)
+	}
+	return b, nil
+}
+
+// arrays lists all arrays of b: the one place that says what is in the file.
+func (b *body) arrays() []array {
+	all := []array{b.words(seriesName+".records", &b.records)}
+	for i := range b.features {
+		f, l := &b.features[i], &b.learned[i]
+		all = append(all,
+			b.words(f.Name+".count", &l.Count),
+			b.words(f.Name+".missing", &l.Missing),
+			b.floats(f.Name+".data_min", &l.Min, 0, 1),
+			b.floats(f.Name+".data_max", &l.Max, 0, 1),
+			b.floats(f.Name+".data_mean", &l.Mean, 0, 1),
+			b.floats(f.Name+".data_var", &l.Var, 0, 1))
+		if learnsImpute(f) {
+			all = append(all, b.floats(f.Name+".impute", &l.Impute, 0, 1))
+		}
+		if f.Scaler.Ragged() {
+			all = append(all, b.ragged(f, l, b.landmarks[i])...)
+		} else {
+			all = append(all, b.params(f, l)...)
+		}
+	}
+	return all
+}
+
+// learnsImpute reports whether what stands in for missing values is learned.
+func learnsImpute(f *frozen.Feature) bool {
+	return f.Impute.Kind == frozen.ImputeMean || f.Impute.Kind == frozen.ImputeMedian
+}
+
+// words is an array of one word a series.
+func (b *body) words(name string, xs *[]uint64) array {
+	return array{name: name, t: u8, n: uint64(b.n),
+		put:  func(w *blocks) { w.words(*xs) },
+		take: each(func(i int, x uint64) { (*xs)[i] = x }),
+	}
+}
+
+// floats is an array of one number a series, which lie in *xs at from,
+// from+step and so on.
+func (b *body) floats(name string, xs *[]float64, from, step int) array {
+	return array{name: name, t: f8, n: uint64(b.n),
+		put: func(w *blocks) {
+			for i := from; i < len(*xs); i += step {
+				w.word(math.Float64bits((*xs)[i]))
+			}
+		},
+		take: each(func(i int, x uint64) { (*xs)[from+i*step] = math.Float64frombits(x) }),
+	}
+}
+
+// params are the arrays of a scaler's parameters.
+func (b *body) params(f *frozen.Feature, l *frozen.Learned) (all []array) {
+	names := f.Scaler.Params()
+	for j, name := range names {
+		all = append(all, b.floats(f.Name+"."+name, &l.Params, j, len(names)))
+	}
+	return all
+}
+
+// ragged are the arrays of a scaler that keeps m references and then m values
+// of each series: offsets, which count the former, all references, all values.
+func (b *body) ragged(f *frozen.Feature, l *frozen.Learned, n uint64) []array {
+	names := f.Scaler.Params()
+	at := risingOffsets(f.Name+".offsets", uint64(b.n)+1, n, func(i int, x uint64) { l.Offsets[i] = 2 * x })
+	at.put = func(w *blocks) {
+		for _, o := range l.Offsets {
+			w.word(o / 2)
+		}
+	}
+	return []array{at, landmarks(f.Name+"."+names[0], l, n, 0), landmarks(f.Name+"."+names[1], l, n, 1)}
+}
+
+// landmarks is the first or the second half of the numbers of each series, of
+// which the offsets are known.
+func landmarks(name string, l *frozen.Learned, n, half uint64) array {
+	of := func(series int) []float64 {
+		start, end := l.Offsets[series], l.Offsets[series+1]
+		m := (end - start) / 2
+		return l.Params[start+half*m:][:m]
+	}
+	series, rest := 0, []float64(nil) // being read
+	return array{name: name, t: f8, n: n,
+		put: func(w *blocks) {
+			for series := range len(l.Offsets) - 1 {
+				w.floats(of(series))
+			}
+		},
+		take: func(p []byte) {
+			for len(p) > 0 {
+				for len(rest) == 0 {
+					rest = of(series)
+					series++
+				}
+				k := getFloats(rest, p)
+				rest, p = rest[k:], p[8*k:]
+			}
+		},
+	}
+}
+
+// measureBody makes the body of n series without its slices.
+func (c *container) measureBody(features []frozen.Feature, n int) (*body, error) {
+	b := &body{features: features, n: n, learned: make([]frozen.Learned, len(features)), landmarks: make([]uint64, len(features))}
+	for i := range features {
+		if f := &features[i]; f.Scaler.Ragged() {
+			var err error
+			if b.landmarks[i], err = c.items(f.Name+"."+f.Scaler.Params()[0], f8); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b, nil
+}
+
+func (c *container) readBody(b *body) error {
+	b.records = make([]uint64, b.n)
+	for i := range b.features {
+		b.allocate(i)
+	}
+	for _, a := range b.arrays() {
+		if err := c.load(&a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// allocate makes the slices of a feature.
+func (b *body) allocate(feature int) {
+	f, l := &b.features[feature], &b.learned[feature]
+	l.Count, l.Missing = make([]uint64, b.n), make([]uint64, b.n)
+	for _, xs := range []*[]float64{&l.Min, &l.Max, &l.Mean, &l.Var} {
+		*xs = make([]float64, b.n)
+	}
+	if learnsImpute(f) {
+		l.Impute = make([]float64, b.n)
+	}
+	if f.Scaler.Ragged() {
+		l.Offsets = make([]uint64, b.n+1)
+		l.Params = make([]float64, 2*b.landmarks[feature])
+	} else {
+		l.Params = make([]float64, b.n*len(f.Scaler.Params()))
+	}
+}

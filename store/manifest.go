@@ -1,0 +1,82 @@
+// Package store keeps artifacts and their companions on disk, whole or not at
+// all. An artifact is a zip of .npy arrays and a manifest that numpy.load opens;
+// its last 64 bytes are the SHA-256 of all before them, and its identity. Loading
+// trusts nothing. docs/format.md describes every byte.
+package store
+
+import (
+	"tare/fit"
+	"tare/frozen"
+	"tare/record"
+	"tare/sketch"
+)
+
+// Format is the version of the artifact's format that this package writes.
+const Format = 1
+
+// A Manifest is what an artifact says about itself, in manifest.json. No time
+// of day, path, host or random number is in it, and no feature value at or past
+// cutoff - gap has touched it: the same log, plan and seals give the same bytes.
+type Manifest struct {
+	Format   int    `json:"format"`
+	Pipeline string `json:"pipeline"`
+	Revision int    `json:"revision"`
+	fit.Plan
+	Columns    []string         `json:"columns"` // what Frozen.Transform writes
+	Ranges     []fit.Range      `json:"ranges"`  // the training stretch, by partition
+	Records    RecordCounts     `json:"records"`
+	Series     fit.SeriesCounts `json:"series"`
+	Pooled     []fit.Pooled     `json:"pooled"` // by feature, over all series
+	Algorithms Algorithms       `json:"algorithms"`
+	Normalize  Normalize        `json:"normalize"`
+	Output     record.Output    `json:"output"`
+	Examples   []frozen.Example `json:"examples"`
+}
+
+// RecordCounts tell what became of the records of the training stretch.
+type RecordCounts struct {
+	Learned uint64 `json:"learned"` // by the series that are in the artifact
+	Train   int64  `json:"train"`   // of all series
+	// Rejected counts by reason those with a time before cutoff - gap, and
+	// unreadable ones before the seal.
+	Rejected map[string]int64 `json:"rejected"`
+}
+
+// Algorithms name what the numbers were computed with.
+type Algorithms struct {
+	Moments   string `json:"moments"`
+	Quantiles string `json:"quantiles"`
+	Distinct  string `json:"distinct"`
+}
+
+// CurrentAlgorithms are those of this version.
+func CurrentAlgorithms() Algorithms {
+	return Algorithms{
+		Moments:   "blocks of 32, two passes, compensated merge, ddof 0",
+		Quantiles: "t-digest, 128 centroids, compression 100, k1, exact to 128 distinct values",
+		Distinct:  "HyperLogLog p=14, " + sketch.HashID,
+	}
+}
+
+// Normalize holds the policies of the normalize pass. None of them changes what
+// was learned; flags override them.
+type Normalize struct {
+	Emit          string `json:"emit"`           // all or live
+	UnknownSeries string `json:"unknown_series"` // missing, dead_letter, drop, passthrough or fail
+	OnError       string `json:"on_error"`       // continue or fail
+}
+
+// Accepted values of Normalize.
+const (
+	EmitAll  = "all"
+	EmitLive = "live"
+
+	UnknownMissing     = "missing"
+	UnknownDeadLetter  = "dead_letter"
+	UnknownDrop        = "drop"
+	UnknownPassthrough = "passthrough"
+	UnknownFail        = "fail"
+
+	OnErrorContinue = "continue"
+	OnErrorFail     = "fail"
+)
