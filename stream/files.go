@@ -1,0 +1,266 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"tare/record"
+	"tare/schema"
+)
+
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// Files is a Source of line files, a partition each in the order given; a
+// record's offset is its number in its file. Names ending in .gz and .zst are
+// decompressed. Standard input can be read once.
+type Files struct {
+	paths  []string
+	format schema.Format
+	stdin  io.Reader
+	long   int // longestLine
+	total  int64
+	done   atomic.Int64
+}
+
+// NewFiles checks that all paths but Stdin are files.
+func NewFiles(paths []string, format schema.Format, stdin io.Reader) (*Files, error) {
+	f := &Files{paths: paths, format: format, stdin: stdin, long: longestLine}
+	if len(paths) == 0 {
+		return nil, errors.New("no input: name files, or - for standard input")
+	}
+	seen := false
+	for _, path := range paths {
+		if path == Stdin {
+			if seen {
+				return nil, errors.New("standard input (-) is named twice")
+			}
+			seen = true
+			continue
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if info.IsDir() {
+			return nil, fmt.Errorf("%s is a folder; name files or a glob such as %s", path, filepath.Join(path, "*.jsonl"))
+		}
+		f.total += info.Size()
+	}
+	return f, nil
+}
+
+// Partitions returns the base names of the files.
+func (f *Files) Partitions() []string {
+	names := make([]string, len(f.paths))
+	for i, path := range f.paths {
+		names[i] = filepath.Base(path)
+		if path == Stdin {
+			names[i] = "stdin"
+		}
+	}
+	return names
+}
+
+// Rereadable returns an error if a second pass over the source is impossible.
+func (f *Files) Rereadable() error {
+	for _, path := range f.paths {
+		if path == Stdin {
+			return errors.New("standard input can be read only once, and learning and normalizing take two passes: " +
+				"name files, or use fit and then transform")
+		}
+	}
+	return nil
+}
+
+// Progress returns how many bytes of all files have been read, in all passes,
+// and how many there are; standard input counts as none.
+func (f *Files) Progress() (done, total int64) { return f.done.Load(), f.total }
+
+// Open opens a file and reads its header line, if its format has one.
+func (f *Files) Open(_ context.Context, partition int32) (Reader, error) {
+	path := f.paths[partition]
+	l := &lines{name: f.Partitions()[partition], partition: partition, long: f.long, buf: make([]byte, startBuffer)}
+	if path == Stdin {
+		l.in = f.stdin
+	} else {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		l.closers = append(l.closers, file.Close)
+		l.in = &counter{file, &f.done}
+	}
+	if err := l.decompress(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", l.name, err), l.Close())
+	}
+	if f.format == schema.CSV {
+		if err := l.readHeader(); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
+	return l, nil
+}
+
+// A counter counts the bytes that are read through it.
+type counter struct {
+	r io.Reader
+	n *atomic.Int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+const (
+	startBuffer = 256 << 10
+	// longestLine bounds what one line may cost. A longer one is cut there, and
+	// what follows up to its end is skipped: it is too_large whatever the limits.
+	longestLine = 64 << 20
+)
+
+// lines reads a file line by line. Messages are views into its buffer.
+type lines struct {
+	name      string
+	partition int32
+	long      int
+	in        io.Reader
+	closers   []func() error
+
+	buf        []byte
+	start, end int // of what is read and not yet delivered
+	skip       bool
+	eof        bool
+	header     []byte
+	offset     int64
+	ms         []record.Message
+}
+
+func (l *lines) decompress(path string) error {
+	switch {
+	case strings.HasSuffix(path, ".gz"):
+		z, err := gzip.NewReader(l.in)
+		if err != nil {
+			return err
+		}
+		l.in = z
+	case strings.HasSuffix(path, ".zst"):
+		z, err := zstd.NewReader(l.in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+		if err != nil {
+			return err
+		}
+		l.closers = append(l.closers, func() error { z.Close(); return nil })
+		l.in = z
+	}
+	return nil
+}
+
+// Header returns the CSV header, nil for other formats.
+func (l *lines) Header() []byte { return l.header }
+
+func (l *lines) readHeader() error {
+	for {
+		if i := bytes.IndexByte(l.buf[l.start:l.end], '\n'); i >= 0 || l.eof && l.end > 0 {
+			if i < 0 {
+				i = l.end
+			}
+			l.header = bytes.Clone(l.buf[:i])
+			l.start = min(i+1, l.end)
+			return nil
+		}
+		if l.eof || l.end >= 1<<20 {
+			return fmt.Errorf("%s: no header line that names the columns", l.name)
+		}
+		if err := l.fill(); err != nil {
+			return err
+		}
+	}
+}
+
+// Read returns the lines that the next read of the file completes.
+func (l *lines) Read() ([]record.Message, error) {
+	l.ms = l.ms[:0]
+	for {
+		l.split()
+		if len(l.ms) > 0 {
+			return l.ms, nil
+		}
+		if l.eof {
+			return nil, io.EOF
+		}
+		if err := l.fill(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fill reads once, into a buffer that starts with what is left.
+func (l *lines) fill() error {
+	l.end = copy(l.buf, l.buf[l.start:l.end])
+	l.start = 0
+	if l.end == len(l.buf) {
+		l.buf = append(l.buf, make([]byte, len(l.buf))...)
+	}
+	n, err := l.in.Read(l.buf[l.end:])
+	l.end += n
+	if err == io.EOF {
+		l.eof = true
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s, record %d: %w", l.name, l.offset, err)
+	}
+	return nil
+}
+
+// split makes messages of the complete lines in the buffer, and of what is left
+// at the end of the file.
+func (l *lines) split() {
+	for {
+		i := bytes.IndexByte(l.buf[l.start:l.end], '\n')
+		if i < 0 {
+			break
+		}
+		l.deliver(l.buf[l.start : l.start+i : l.start+i])
+		l.start += i + 1
+	}
+	rest := l.buf[l.start:l.end:l.end]
+	switch {
+	case l.skip:
+		l.start = l.end
+	case len(rest) > 0 && (l.eof || len(rest) >= l.long):
+		l.deliver(rest)
+		l.skip = !l.eof
+		l.start = l.end
+	}
+}
+
+func (l *lines) deliver(line []byte) {
+	if l.skip {
+		l.skip = false
+		return
+	}
+	l.ms = append(l.ms, record.Message{Value: line, Partition: l.partition, Offset: l.offset})
+	l.offset++
+}
+
+// Close closes the file.
+func (l *lines) Close() error {
+	var errs []error
+	for i := len(l.closers) - 1; i >= 0; i-- {
+		errs = append(errs, l.closers[i]())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,177 @@
+package stream
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/klauspost/compress/zstd"
+
+	"tare/schema"
+)
+
+// read returns the values of a partition, and its header.
+func read(t *testing.T, f *Files, partition int32) (header string, values []string, err error) {
+	t.Helper()
+	r, err := f.Open(t.Context(), partition)
+	if err != nil {
+		return "", nil, err
+	}
+	defer r.Close()
+	for {
+		ms, err := r.Read()
+		if err == io.EOF {
+			return string(r.Header()), values, nil
+		}
+		if err != nil {
+			return string(r.Header()), values, err
+		}
+		for _, m := range ms {
+			if m.Offset != int64(len(values)) || m.Partition != partition {
+				t.Fatalf("record %d of partition %d is called %d of %d", len(values), partition, m.Offset, m.Partition)
+			}
+			values = append(values, string(m.Value))
+		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	f := func(in string, format schema.Format, header string, want ...string) {
+		t.Helper()
+		for name, wrap := range map[string]func(io.Reader) io.Reader{
+			"whole": func(r io.Reader) io.Reader { return r }, "bytes": iotest.OneByteReader,
+			"halves": iotest.HalfReader, "eof with data": iotest.DataErrReader,
+		} {
+			files, err := NewFiles([]string{Stdin}, format, wrap(strings.NewReader(in)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, got, err := read(t, files, 0)
+			if err != nil || h != header || fmt.Sprintf("%q", got) != fmt.Sprintf("%q", want) {
+				t.Errorf("%q by %s: header %q, records %q, %v; want %q, %q", in, name, h, got, err, header, want)
+			}
+		}
+	}
+	f("", schema.JSON, "")
+	f("a", schema.JSON, "", "a")
+	f("a\n", schema.JSON, "", "a")
+	f("a\n\nb\r\n", schema.JSON, "", "a", "", "b\r")
+	f("\n", schema.JSON, "", "")
+	f("x,y\n1,2\n3,4", schema.CSV, "x,y", "1,2", "3,4")
+	f("x,y", schema.CSV, "x,y")
+	long := strings.Repeat("z", 3*startBuffer)
+	f("a\n"+long+"\nb\n", schema.JSON, "", "a", long, "b")
+}
+
+func TestNoHeader(t *testing.T) {
+	files, err := NewFiles([]string{Stdin}, schema.CSV, strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := read(t, files, 0); err == nil || !strings.Contains(err.Error(), "no header line") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestEndlessLine bounds what a line without an end costs; its neighbours come
+// through.
+func TestEndlessLine(t *testing.T) {
+	in := io.MultiReader(strings.NewReader("a\n"), io.LimitReader(zeros{}, 5<<20), strings.NewReader("\nb\n"))
+	files, err := NewFiles([]string{Stdin}, schema.JSON, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files.long = 1 << 20
+	_, values, err := read(t, files, 0)
+	if err != nil || len(values) != 3 || values[0] != "a" || len(values[1]) != 1<<20 || values[2] != "b" {
+		t.Errorf("%d records, %v", len(values), err)
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '0'
+	}
+	return len(p), nil
+}
+
+func compressed(t *testing.T, data string) (gz, zst []byte) {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	io.WriteString(w, data)
+	w.Close()
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), z.EncodeAll([]byte(data), nil)
+}
+
+func TestCompressedFiles(t *testing.T) {
+	dir := t.TempDir()
+	want := strings.Repeat("some record\n", 10_000)
+	gz, zst := compressed(t, want)
+	paths := []string{filepath.Join(dir, "a.jsonl"), filepath.Join(dir, "b.jsonl.gz"), filepath.Join(dir, "c.jsonl.zst")}
+	for i, data := range [][]byte{[]byte(want), gz, zst} {
+		if err := os.WriteFile(paths[i], data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := NewFiles(paths, schema.JSON, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range paths {
+		if _, values, err := read(t, files, int32(i)); err != nil || len(values) != 10_000 || values[9999] != "some record" {
+			t.Errorf("%s: %d records, %v", paths[i], len(values), err)
+		}
+	}
+	if done, total := files.Progress(); done != total || total == 0 {
+		t.Errorf("progress is %d of %d", done, total)
+	}
+	// A file cut off in the middle is an error, not an end.
+	for i, data := range [][]byte{nil, gz, zst} {
+		if data == nil {
+			continue
+		}
+		if err := os.WriteFile(paths[i], data[:len(data)/2], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := read(t, files, int32(i)); err == nil {
+			t.Errorf("%s cut in half: no error", paths[i])
+		}
+		if err := os.WriteFile(paths[i], []byte("no archive"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := read(t, files, int32(i)); err == nil || !strings.Contains(err.Error(), filepath.Base(paths[i])) {
+			t.Errorf("%s is no archive: %v", paths[i], err)
+		}
+	}
+}
+
+func TestNewFiles(t *testing.T) {
+	dir := t.TempDir()
+	f := func(want string, paths ...string) {
+		t.Helper()
+		if _, err := NewFiles(paths, schema.JSON, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", paths, err, want)
+		}
+	}
+	f("no input")
+	f("no such file", filepath.Join(dir, "absent"))
+	f("is a folder", dir)
+	f("named twice", Stdin, Stdin)
+	files, err := NewFiles([]string{Stdin}, schema.JSON, nil)
+	if err != nil || files.Rereadable() == nil {
+		t.Errorf("standard input can be read again? %v", err)
+	}
+}

@@ -1,0 +1,193 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"tare/fit"
+	"tare/record"
+)
+
+// A Fitter runs the fit pass: every record of every partition, in offset order,
+// is decoded, classified, and learned from if it belongs to the training
+// stretch. Partitions are independent and run side by side.
+type Fitter struct {
+	Plan       *fit.Plan
+	Source     Source
+	NewDecoder NewDecoder
+	// Ranges are the training stretches to replay, by partition; nil to find them.
+	// A replay reads no further than the seals.
+	Ranges []fit.Range
+	// FailOnReject stops at the first rejected record.
+	FailOnReject bool
+	Rejects      *RejectLog
+	// Records counts those read, for whoever watches; may be nil.
+	Records *atomic.Int64
+}
+
+// A Fit is what the fit pass leaves behind: by partition, the training stretch
+// and what was learned from it.
+type Fit struct {
+	Plan       *fit.Plan
+	Partitions []*fit.Partition
+	States     []*fit.State
+}
+
+// Counts returns what became of the records of all partitions.
+func (f *Fit) Counts() fit.Counts {
+	sum := fit.NewCounts()
+	for _, p := range f.Partitions {
+		sum.Add(p.Counts())
+	}
+	return sum
+}
+
+// Ranges returns the training stretches.
+func (f *Fit) Ranges() []fit.Range {
+	ranges := make([]fit.Range, len(f.Partitions))
+	for i, p := range f.Partitions {
+		ranges[i] = p.Range()
+	}
+	return ranges
+}
+
+// Run reads all partitions to their ends.
+func (f *Fitter) Run(ctx context.Context) (*Fit, error) {
+	topics := f.Source.Partitions()
+	if err := f.check(len(topics)); err != nil {
+		return nil, err
+	}
+	out := &Fit{Plan: f.Plan, Partitions: make([]*fit.Partition, len(topics)), States: make([]*fit.State, len(topics))}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int32
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(topics)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(topics) && ctx.Err() == nil; i = next.Add(1) - 1 {
+				if err := f.partition(ctx, out, i, topics[i]); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return out, context.Cause(ctx)
+}
+
+// check holds the partitions that the cutoff or the replay names against those
+// there are.
+func (f *Fitter) check(n int) error {
+	if f.Ranges != nil && len(f.Ranges) != n {
+		return &LossError{fmt.Sprintf("the artifact was learned from %d partitions, the source has %d", len(f.Ranges), n)}
+	}
+	if f.Plan.Cutoff.Kind != fit.Offsets {
+		return nil
+	}
+	for p := range int32(n) {
+		if _, ok := f.Plan.Cutoff.Offsets[p]; !ok {
+			return fmt.Errorf("cutoff.offsets names no offset for partition %d: it must name all %d", p, n)
+		}
+	}
+	if len(f.Plan.Cutoff.Offsets) > n {
+		return fmt.Errorf("cutoff.offsets names %d partitions, the source has %d", len(f.Plan.Cutoff.Offsets), n)
+	}
+	return nil
+}
+
+// A LossError says that records which were, or would have been, learned from
+// are no longer there.
+type LossError struct{ Message string }
+
+// Error returns the message.
+func (e *LossError) Error() string { return e.Message }
+
+func (f *Fitter) partition(ctx context.Context, out *Fit, id int32, topic string) (err error) {
+	reader, err := f.Source.Open(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	decoder, err := f.NewDecoder(reader.Header())
+	if err != nil {
+		return fmt.Errorf("%s: %w", topic, err)
+	}
+	state, err := fit.NewState(f.Plan)
+	if err != nil {
+		return err
+	}
+	part := fit.NewPartition(&f.Plan.Cutoff, id, 0)
+	if f.Ranges != nil {
+		part = fit.ReplayPartition(&f.Plan.Cutoff, f.Ranges[id])
+	}
+	out.Partitions[id], out.States[id] = part, state
+	l := learning{f, topic, decoder, part, state, record.Row{}}
+	return l.run(ctx, reader)
+}
+
+// learning is the fit pass over one partition.
+type learning struct {
+	*Fitter
+	topic   string
+	decoder record.Decoder
+	part    *fit.Partition
+	state   *fit.State
+	row     record.Row
+}
+
+func (l *learning) run(ctx context.Context, reader Reader) error {
+	for ctx.Err() == nil {
+		ms, err := reader.Read()
+		if err == io.EOF {
+			return l.finish()
+		}
+		if err != nil {
+			return err
+		}
+		for i := range ms {
+			if l.Ranges != nil && ms[i].Offset >= l.part.Seal().Offset {
+				return nil
+			}
+			if err := l.learn(&ms[i]); err != nil {
+				return err
+			}
+		}
+		if l.Records != nil {
+			l.Records.Add(int64(len(ms)))
+		}
+	}
+	return ctx.Err()
+}
+
+func (l *learning) learn(m *record.Message) error {
+	reason := l.decoder.Decode(&l.row, m.Value)
+	if reason != record.OK {
+		detail := l.decoder.Detail()
+		l.Rejects.Add(l.topic, m, reason, detail)
+		if l.FailOnReject {
+			return &RejectError{source(l.topic, m), reason, detail}
+		}
+	}
+	if !l.part.Observe(m.Offset, &l.row, reason) {
+		return nil
+	}
+	if err := l.state.Observe(&l.row); err != nil {
+		return fmt.Errorf("%s: %w", source(l.topic, m), err)
+	}
+	return nil
+}
+
+// finish seals at the end of the partition; a replay must have found all of its
+// stretch.
+func (l *learning) finish() error {
+	if l.Ranges != nil && l.part.Next() < l.part.Seal().Offset {
+		return &LossError{fmt.Sprintf("%s ends at record %d, but was learned up to %d", l.topic, l.part.Next(), l.part.Seal().Offset)}
+	}
+	l.part.Finish()
+	return nil
+}

@@ -1,0 +1,75 @@
+package stream
+
+import (
+	"tare/fit"
+	"tare/frozen"
+	"tare/record"
+	"tare/store"
+)
+
+// Identity is what an artifact is called, and how it is to be applied: the part
+// of the configuration that changes nothing of what is learned.
+type Identity struct {
+	Pipeline  string
+	Revision  int
+	Normalize store.Normalize
+	Output    record.Output
+}
+
+// A Result is a frozen fit.
+type Result struct {
+	Manifest store.Manifest
+	Frozen   *frozen.Frozen
+	Merged   *fit.Merged
+}
+
+// Freeze merges the partitions and derives the parameters, once.
+func (f *Fit) Freeze(id Identity) (*Result, error) {
+	merged, err := fit.Merge(f.Plan, f.States)
+	if err != nil {
+		return nil, err
+	}
+	fr, err := merged.Freeze()
+	if err != nil {
+		return nil, err
+	}
+	if fr.Series().Len() == 0 {
+		return nil, &fit.Refusal{Message: "no series has enough training records (normalize.min_samples)"}
+	}
+	r := &Result{Frozen: fr, Merged: merged, Manifest: store.Manifest{
+		Format:     store.Format,
+		Pipeline:   id.Pipeline,
+		Revision:   id.Revision,
+		Plan:       *f.Plan,
+		Columns:    fr.Columns(),
+		Ranges:     f.Ranges(),
+		Records:    f.recordCounts(fr),
+		Series:     merged.Counts(),
+		Algorithms: store.CurrentAlgorithms(),
+		Normalize:  id.Normalize,
+		Output:     id.Output,
+		Examples:   fr.Examples(),
+	}}
+	for i := range f.Plan.Features {
+		pooled, err := merged.Pooled(i)
+		if err != nil {
+			return nil, err
+		}
+		r.Manifest.Pooled = append(r.Manifest.Pooled, pooled)
+	}
+	return r, nil
+}
+
+func (f *Fit) recordCounts(fr *frozen.Frozen) store.RecordCounts {
+	counts := f.Counts()
+	rc := store.RecordCounts{Train: counts.Train, Rejected: map[string]int64{}}
+	for _, n := range fr.Records() {
+		rc.Learned += n
+	}
+	for reason, n := range counts.Before {
+		if n > 0 {
+			rc.Rejected[record.Reason(reason).String()] = n
+		}
+	}
+	return rc
+}

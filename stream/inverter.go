@@ -1,0 +1,83 @@
+package stream
+
+import (
+	"context"
+	"math"
+
+	"tare/frozen"
+	"tare/record"
+	"tare/store"
+)
+
+// An Inverter takes normalized records back to the units they came in. It
+// applies no policy: records of unknown series come out as they are, without
+// their stamp.
+type Inverter struct {
+	Artifact   *store.Artifact
+	Source     Source
+	NewDecoder NewDecoder // of normalized records, accepting stamps
+	Output     Output     // with an encoder that removes stamps
+	// Force accepts records that another artifact has stamped.
+	Force bool
+}
+
+// InvertCounts tell what became of the records.
+type InvertCounts struct {
+	Inverted, Unknown int64
+	Rejected          [record.NumReasons]int64
+	Foreign           int64 // of Rejected[Stamped]: stamped by another artifact
+}
+
+// Rejects returns the number of rejected records.
+func (c *InvertCounts) Rejects() (n int64) {
+	for _, k := range c.Rejected {
+		n += k
+	}
+	return n
+}
+
+// Run reads everything. The counts are right also where it fails.
+func (v *Inverter) Run(ctx context.Context) (InvertCounts, error) {
+	width := len(v.Artifact.Frozen.Columns())
+	w := inverting{Inverter: v, y: make([]float64, width), nothing: make([]float64, width), absent: make([]record.Span, width)}
+	for i := range w.nothing {
+		w.nothing[i] = math.NaN()
+	}
+	p := pass{Output: v.Output, source: v.Source, newDecoder: v.NewDecoder, transform: w.transform}
+	err := p.run(ctx)
+	return w.counts, err
+}
+
+type inverting struct {
+	*Inverter
+	counts  InvertCounts
+	mark    record.Mark
+	y       []float64
+	nothing []float64
+	absent  []record.Span
+}
+
+func (v *inverting) transform(p *pass, m *record.Message) error {
+	if p.reason == record.OK && !v.Force && p.row.Stamp.Len() > 0 {
+		if by, ok := record.StampArtifact(m.Value, p.row.Stamp); !ok || by != v.Artifact.Mark() {
+			v.counts.Foreign++
+			v.counts.Rejected[record.Stamped]++
+			return p.refuse(m, record.Stamped, "the record was normalized by artifact "+by+", not "+v.Artifact.Mark()+"; --force inverts it all the same")
+		}
+	}
+	if p.reason != record.OK {
+		v.counts.Rejected[p.reason]++
+		return p.reject(m)
+	}
+	row, y := p.row, v.y
+	id := v.Artifact.Frozen.Find(p.row.Series)
+	if id == frozen.Unknown {
+		v.counts.Unknown++
+		row.Spans, y = v.absent, v.nothing
+	} else {
+		v.counts.Inverted++
+		v.Artifact.Frozen.Inverse(y, p.row.Numbers, id)
+	}
+	p.out.add(m, func(dst []byte) []byte { return p.encoder.Append(dst, m.Value, &row, y, &v.mark) })
+	return nil
+}
