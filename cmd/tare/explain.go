@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tare/fit"
+	"tare/frozen"
+	"tare/record"
+	"tare/store"
+	"tare/stream"
+)
+
+func (a *app) explain() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "explain -a ARTIFACT [FILE...]",
+		Short: "Walk the values of records through their normalization",
+		Long: `explain reads records and tells, for each value: the raw number, what each
+pre-transform makes of it, the learned numbers and from how many records they
+come, the result, and its percentile among the training values where a sketch
+was learned and the companion lies beside the artifact.`,
+		Example: `  head -1 new.jsonl | tare explain -a plant.npz`,
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.runExplain(cmd.Context(), path, args) },
+	}
+	cmd.Flags().StringVarP(&path, "artifact", "a", "", "artifact (*.npz)")
+	return cmd
+}
+
+func (a *app) runExplain(ctx context.Context, path string, args []string) error {
+	artifact, err := openArtifact(path)
+	if err != nil {
+		return err
+	}
+	companion, err := store.OpenCompanion(store.CompanionPath(path), artifact.ID)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if companion != nil {
+		defer companion.Close()
+	}
+	source, err := a.inputs(args, artifact.Manifest.Record.Format)
+	if err != nil {
+		return err
+	}
+	e := explainer{a.stdout, artifact, companion}
+	for i, topic := range source.Partitions() {
+		if err := e.partition(ctx, source, int32(i), topic); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type explainer struct {
+	out       io.Writer
+	artifact  *store.Artifact
+	companion *store.Companion // nil without
+}
+
+func (e *explainer) partition(ctx context.Context, source stream.Source, id int32, topic string) (err error) {
+	reader, err := source.Open(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	decoder, err := decoders(&e.artifact.Manifest.Record, false)(reader.Header())
+	if err != nil {
+		return fmt.Errorf("%s: %w", topic, err)
+	}
+	var row record.Row
+	for {
+		ms, err := reader.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range ms {
+			if reason := decoder.Decode(&row, ms[i].Value); reason != record.OK {
+				fmt.Fprintf(e.out, "record %d of %s: rejected: %v: %s\n", ms[i].Offset, topic, reason, decoder.Detail())
+				continue
+			}
+			if err := e.record(&row); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (e *explainer) record(row *record.Row) error {
+	m := &e.artifact.Manifest
+	fmt.Fprintf(e.out, "series %q%s\n", row.Series, e.when(row))
+	id := e.artifact.Frozen.Find(row.Series)
+	if id == frozen.Unknown {
+		fmt.Fprintf(e.out, "  unknown: not in the artifact, or fewer than %d training records; unknown_series is %s\n", m.MinSamples, m.Normalize.UnknownSeries)
+		return nil
+	}
+	for i := range m.Features {
+		if err := e.feature(i, row, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *explainer) when(row *record.Row) string {
+	if !row.Timed {
+		return ""
+	}
+	return fmt.Sprintf(", time %v, split %v", fit.Instant(row.Time), e.artifact.Manifest.Cutoff.SplitAlone(row.Time))
+}
+
+func (e *explainer) feature(i int, row *record.Row, id int32) error {
+	spec, l := &e.artifact.Manifest.Features[i], e.artifact.Frozen.Learned(i)
+	t := e.artifact.Frozen.Explain(i, row.Numbers[i], id)
+	fmt.Fprintf(e.out, "  %s: %s, learned from %d values (%d missing)\n", spec.Name, spec.Scaler.Kind, l.Count[id], l.Missing[id])
+	e.line("raw", full(t.Raw))
+	for k, x := range t.Pre {
+		e.line(spec.Pre[k].Kind, full(x))
+	}
+	if t.Imputed {
+		e.line("imputed", full(t.In)+" ("+spec.Impute.Kind+")")
+	}
+	e.params(spec, t.Params)
+	e.line("normalized", full(t.Normalized))
+	if err := e.percentile(i, row.Series, t.In); err != nil {
+		return err
+	}
+	if t.OutOfRange {
+		e.line("warning", beyond(t.In, l.Min[id], l.Max[id]))
+	}
+	return nil
+}
+
+func (e *explainer) line(name, text string) { fmt.Fprintf(e.out, "    %-11s %s\n", name, text) }
+
+func (e *explainer) params(spec *frozen.Feature, p []float64) {
+	names := spec.Scaler.Params()
+	if spec.Scaler.Ragged() {
+		m := len(p) / 2
+		if m > 0 {
+			e.line("landmarks", fmt.Sprintf("%d, from %s to %s", m, full(p[m]), full(p[2*m-1])))
+		}
+		return
+	}
+	for k, name := range names {
+		e.line(name, full(p[k]))
+	}
+}
+
+// percentile tells where a value lies among those it was learned from.
+func (e *explainer) percentile(feature int, series []byte, x float64) error {
+	if e.companion == nil || x != x {
+		return nil
+	}
+	q, ok, err := e.companion.Quantiles(feature, series)
+	if err != nil || !ok {
+		return err
+	}
+	e.line("percentile", fmt.Sprintf("%.2f %% of the training values lie below", 100*q.CDF(x)))
+	return nil
+}
+
+func beyond(x, lo, hi float64) string {
+	switch {
+	case x > hi:
+		return fmt.Sprintf("beyond anything learned: above the largest training value %s by %s", full(hi), full(x-hi))
+	case x < lo:
+		return fmt.Sprintf("beyond anything learned: below the smallest training value %s by %s", full(lo), full(lo-x))
+	}
+	return "outside the domain of a pre-transform: counted as missing"
+}
+
+// full writes a number with all its digits.
+func full(x float64) string {
+	if x != x {
+		return "missing"
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%v", x), ".0")
+}

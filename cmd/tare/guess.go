@@ -1,0 +1,323 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tare/config"
+	"tare/record"
+	"tare/schema"
+	"tare/stream"
+)
+
+// A guess is what the flags of fit say in place of a configuration.
+type guess struct {
+	series, time, cutoff, format string
+}
+
+// sampleRecords is how many records are looked at to find the numeric fields.
+const sampleRecords = 1000
+
+// guessConfig makes a configuration from the flags and the first records.
+func (a *app) guessConfig(g *guess, paths []string) (*config.Config, error) {
+	c := config.Default()
+	c.Pipeline = pipelineName(paths[0])
+	c.Source.File.Paths = paths
+	c.Record.Format = formatOf(g.format, paths[0])
+	if g.series != "" {
+		c.Record.Series.Fields = strings.Split(g.series, ",")
+		c.Record.Series.List = len(c.Record.Series.Fields) > 1
+	}
+	sample, err := a.sample(paths[0], schema.Format(c.Record.Format))
+	if err != nil {
+		return nil, err
+	}
+	if err := g.cut(c, sample); err != nil {
+		return nil, err
+	}
+	for _, field := range sample.numeric() {
+		if field.name != g.time && !slices.Contains(c.Record.Series.Fields, field.name) {
+			c.Features = append(c.Features, config.Feature{Name: field.feature(), Field: field.name, Scaler: config.NewScaler("standard")})
+		}
+	}
+	if len(c.Features) == 0 {
+		return nil, usagef("%s: no field holds numbers in its first %d records; a configuration (-c) names the features", paths[0], sample.records)
+	}
+	return reparse(c)
+}
+
+// reparse puts a guessed configuration through the same checks as a written
+// one.
+func reparse(c *config.Config) (*config.Config, error) {
+	return config.Parse("(guessed configuration)", c.YAML(), nil, nil)
+}
+
+// cut sets the cutoff and the layout of the event time.
+func (g *guess) cut(c *config.Config, s *sample) error {
+	if g.time != "" {
+		layout, err := s.layout(g.time)
+		if err != nil {
+			return err
+		}
+		c.Record.Time = config.Time{Field: g.time, Layout: string(layout)}
+	}
+	if g.cutoff == "" {
+		c.Cutoff.End = true
+		return nil
+	}
+	if g.time == "" {
+		return usagef("--cutoff needs --time, the field that holds the event time")
+	}
+	at, ok := record.ParseTime(schema.RFC3339, []byte(g.cutoff))
+	if !ok {
+		return usagef("--cutoff %q: want a date such as 2026-03-01, or RFC 3339", g.cutoff)
+	}
+	c.Cutoff.EventTime = time.Unix(0, at).UTC()
+	return nil
+}
+
+// formatOf returns the format that is asked for, or that a name tells.
+func formatOf(asked, path string) string {
+	if asked != "" {
+		return asked
+	}
+	path = strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".zst")
+	if strings.EqualFold(filepath.Ext(path), ".csv") {
+		return string(schema.CSV)
+	}
+	return string(schema.JSON)
+}
+
+// pipelineName makes a pipeline's name of a file's.
+func pipelineName(path string) string {
+	if path == stream.Stdin {
+		return "stdin"
+	}
+	base, _, _ := strings.Cut(filepath.Base(path), ".")
+	name := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(base))
+	if name = strings.TrimLeft(name, "-_"); name == "" {
+		return "pipeline"
+	}
+	return name
+}
+
+// A sample holds the fields of the first records.
+type sample struct {
+	records int
+	names   []string // in the order of first sight
+	fields  map[string]*field
+}
+
+type field struct {
+	name    string // its path
+	numbers int
+	others  int // neither numbers nor missing
+	example string
+}
+
+func (f *field) feature() string {
+	name := strings.TrimLeft(strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\:*?"<>|`, r) {
+			return '_'
+		}
+		return r
+	}, strings.ReplaceAll(f.name, `\.`, ".")), "._")
+	if name == "" {
+		return "field"
+	}
+	return name
+}
+
+func (s *sample) numeric() (fields []*field) {
+	for _, name := range s.names {
+		if f := s.fields[name]; f.numbers > 9*f.others {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+func (s *sample) see(name, text string, number, missing bool) {
+	f := s.fields[name]
+	if f == nil {
+		f = &field{name: name}
+		s.fields[name] = f
+		s.names = append(s.names, name)
+	}
+	switch {
+	case missing:
+	case number:
+		f.numbers++
+	default:
+		f.others++
+	}
+	if f.example == "" {
+		f.example = text
+	}
+}
+
+// layout tells how the event time is written, from its first example.
+func (s *sample) layout(name string) (schema.Layout, error) {
+	f := s.fields[name]
+	if f == nil || f.example == "" {
+		return "", usagef("--time %s: no such field in the first %d records; there are %s", name, s.records, strings.Join(s.names, ", "))
+	}
+	if x, err := strconv.ParseFloat(f.example, 64); err == nil {
+		switch {
+		case x < 1e11:
+			return schema.Unix, nil
+		case x < 1e14:
+			return schema.UnixMilli, nil
+		case x < 1e17:
+			return schema.UnixMicro, nil
+		}
+		return schema.UnixNano, nil
+	}
+	if _, ok := record.ParseTime(schema.RFC3339, []byte(f.example)); !ok {
+		return "", usagef("--time %s: %q is neither RFC 3339 nor a number since 1970; a configuration (-c) can name its layout", name, f.example)
+	}
+	return schema.RFC3339, nil
+}
+
+// sample looks at the first records of a file. Of standard input it takes only
+// a look: what it read is read again.
+func (a *app) sample(path string, format schema.Format) (*sample, error) {
+	if path == stream.Stdin {
+		peeked := bufio.NewReaderSize(a.stdin, 1<<20)
+		a.stdin = peeked
+		head, err := peeked.Peek(1 << 20)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		return a.sampleOf([]string{path}, format, bytes.NewReader(head))
+	}
+	return a.sampleOf([]string{path}, format, nil)
+}
+
+func (a *app) sampleOf(paths []string, format schema.Format, stdin io.Reader) (s *sample, err error) {
+	files, err := stream.NewFiles(paths, format, stdin)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	reader, err := files.Open(context.Background(), 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	s = &sample{fields: map[string]*field{}}
+	see := s.json
+	if format == schema.CSV {
+		see = s.csv(string(reader.Header()))
+	}
+	for s.records < sampleRecords {
+		ms, err := reader.Read()
+		if err == io.EOF {
+			return s, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range ms {
+			if see(ms[i].Value) {
+				s.records++
+			}
+		}
+	}
+	return s, nil
+}
+
+// json takes in the fields of an object; a line that is none is not counted.
+func (s *sample) json(line []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.UseNumber()
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return false
+	}
+	return s.object(d, "") == nil
+}
+
+func (s *sample) object(d *json.Decoder, prefix string) error {
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
+		}
+		name := prefix + strings.NewReplacer(`\`, `\\`, `.`, `\.`).Replace(fmt.Sprint(key))
+		value, err := d.Token()
+		if err != nil {
+			return err
+		}
+		switch v := value.(type) {
+		case json.Delim:
+			if v == '{' {
+				err = s.object(d, name+".")
+			} else {
+				err = skipArray(d)
+				s.see(name, "", false, false)
+			}
+			if err != nil {
+				return err
+			}
+		case json.Number:
+			s.see(name, v.String(), true, false)
+		case nil:
+			s.see(name, "", false, true)
+		default:
+			s.see(name, fmt.Sprint(v), false, false)
+		}
+	}
+	_, err := d.Token()
+	return err
+}
+
+func skipArray(d *json.Decoder) error {
+	for depth := 1; depth > 0; {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		switch t {
+		case json.Delim('['), json.Delim('{'):
+			depth++
+		case json.Delim(']'), json.Delim('}'):
+			depth--
+		}
+	}
+	return nil
+}
+
+// csv takes in the cells of rows below a header.
+func (s *sample) csv(header string) func(line []byte) bool {
+	names := strings.Split(strings.TrimRight(strings.TrimPrefix(header, "\ufeff"), "\r"), ",")
+	for i := range names {
+		names[i] = strings.Trim(names[i], `"`)
+	}
+	return func(line []byte) bool {
+		cells := strings.Split(strings.TrimRight(string(line), "\r"), ",")
+		if len(cells) != len(names) {
+			return false
+		}
+		for i, cell := range cells {
+			cell = strings.Trim(cell, `"`)
+			_, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
+			missing := cell == "" || strings.EqualFold(cell, "nan")
+			s.see(names[i], cell, err == nil, missing)
+		}
+		return true
+	}
+}

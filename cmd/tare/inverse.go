@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"tare/record"
+	"tare/stream"
+)
+
+func (a *app) inverse() *cobra.Command {
+	var o outputs
+	cmd := &cobra.Command{
+		Use:   "inverse -a ARTIFACT [FILE...]",
+		Short: "Take normalized records back to their units",
+		Long: `inverse reads records that transform wrote, or that carry normalized numbers
+under the same names, and writes them in the units they came in, without the
+_tare member. Records of series that the artifact does not hold come out as they
+are. Records stamped by another artifact are rejected unless --force is given.`,
+		Example: `  tare transform -a plant.npz < new.jsonl | tare inverse -a plant.npz`,
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.runInverse(cmd.Context(), &o, args) },
+	}
+	o.flags(cmd)
+	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file, and invert what another artifact has stamped")
+	return cmd
+}
+
+func (a *app) runInverse(ctx context.Context, o *outputs, args []string) error {
+	artifact, err := openArtifact(o.artifact)
+	if err != nil {
+		return err
+	}
+	m := &artifact.Manifest
+	if m.Output.Value == record.Vector {
+		return usagef("the artifact's output is vector: packed numbers name no series, so they cannot be inverted record by record; in Python use load(...).inverse_transform")
+	}
+	normalized := &m.Record
+	if m.Output.Value == record.Features {
+		normalized = normalized.Output(m.Columns)
+	}
+	source, err := a.inputs(args, m.Record.Format)
+	if err != nil {
+		return err
+	}
+	dead, err := a.deadLetters(o.dead, o.force)
+	if err != nil {
+		return err
+	}
+	v := stream.Inverter{
+		Artifact:   artifact,
+		Source:     source,
+		NewDecoder: decoders(normalized, true),
+		Output:     a.output(o, dead, false),
+		Force:      o.force,
+	}
+	v.Output.NewEncoder = func(header []byte) (record.Encoder, error) {
+		return record.NewEncoder(normalized, record.Output{Meta: record.MetaRemove}, header)
+	}
+	done := a.progress("inverting", source, &v.Output.Records)
+	counts, err := v.Run(ctx)
+	done()
+	a.say("%s", describeInvert(&counts))
+	return closeDead(dead, err)
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"tare/config"
+	"tare/fit"
+)
+
+func (a *app) lint() *cobra.Command {
+	return &cobra.Command{
+		Use:   "lint CONFIG...",
+		Short: "Say everything that is wrong with a configuration",
+		Long: `lint reads configurations and prints all that is wrong at once, each problem as
+file:line:col: message, and for a sound one what a series will cost in memory
+and in the artifact.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.runLint(args) },
+	}
+}
+
+func (a *app) runLint(paths []string) error {
+	var all config.Problems
+	for _, path := range paths {
+		c, err := load(path)
+		if problems, ok := errors.AsType[*config.Problems](err); ok {
+			all = append(all, *problems...)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		plan := planOf(c)
+		if err := plan.Validate(); err != nil {
+			all = append(all, config.Problem{File: path, Line: 1, Col: 1, Message: err.Error()})
+			continue
+		}
+		state, artifact := fit.BytesPerSeries(plan)
+		fmt.Fprintf(a.stdout, "%s: ok; a series takes about %s while learning, %s in the artifact\n", path, bytesText(state), bytesText(artifact))
+	}
+	if len(all) > 0 {
+		return &all
+	}
+	return nil
+}
+
+// bytesText writes a size with the unit that keeps it short.
+func bytesText(n int) string {
+	if n < 10_000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f kB", float64(n)/1000)
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tare/config"
+	"tare/fit"
+	"tare/store"
+	"tare/stream"
+)
+
+// Exit codes, each with one meaning.
+const (
+	exitDone        = 0
+	exitFailure     = 1
+	exitUsage       = 2 // usage or configuration
+	exitDifference  = 3 // a check found a difference
+	exitDataLoss    = 4 // records that were, or would be, learned are gone
+	exitRefused     = 5 // artifact or companion refused
+	exitFreeze      = 6 // freeze refused
+	exitDeadLetters = 7 // dead-letter limit
+	exitInterrupted = 130
+)
+
+// An app is one invocation.
+type app struct {
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	ran    bool // a verb has started: errors are no longer usage
+}
+
+// run carries out one command line and returns its exit code. Standard output
+// is data; everything else goes to stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, signals := withSignals(ctx)
+	a := &app{stdin: interruptible(ctx, stdin), stdout: stdout, stderr: stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	code := a.exitCode(err)
+	if signals.Load() {
+		code = exitDone
+	}
+	if code != exitInterrupted && code != exitDone {
+		fmt.Fprintf(stderr, "tare: %v\n", err)
+	}
+	if code == exitUsage && !a.ran {
+		fmt.Fprintln(stderr, "Run 'tare --help' for usage.")
+	}
+	return code
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tare",
+		Short: "Learn the scale of sensor streams from the training stretch only, freeze it, normalize with it",
+		Long: `tare learns mean, variance, quantiles and ranges per series and feature from the
+training stretch of a stream, freezes them at the cutoff into one file, and
+normalizes records with the frozen numbers ever after.
+
+  tare demo                                     the whole life in one command
+  tare fit train.jsonl --series sensor --time ts --cutoff 2026-03-01 -o plant.npz
+  tare transform -a plant.npz < new.jsonl > out.jsonl
+  tare inverse -a plant.npz < out.jsonl
+
+Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 a check found a
+difference, 4 training data is gone, 5 artifact refused, 6 freeze refused,
+7 dead-letter limit, 130 interrupted.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentPreRun = func(*cobra.Command, []string) { a.ran = true }
+	root.AddCommand(a.demo(), a.fit(), a.transform(), a.inverse(), a.runPipeline(), a.inspect(), a.explain(),
+		a.verify(), a.lint(), a.schema(), a.version())
+	return root
+}
+
+// A usageError is a command line or configuration that cannot be carried out.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errDifference is returned by a check that found one and has said so.
+var errDifference = errors.New("the check found a difference")
+
+func (a *app) exitCode(err error) int {
+	var (
+		problems *config.Problems
+		usage    usageError
+		loss     *stream.LossError
+		refused  *store.RefusedError
+		freeze   *fit.Refusal
+		exists   *store.ExistsError
+		limit    *stream.LimitError
+	)
+	switch {
+	case !a.ran || errors.As(err, &problems) || errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.Is(err, errDifference):
+		return exitDifference
+	case errors.As(err, &loss):
+		return exitDataLoss
+	case errors.As(err, &refused):
+		return exitRefused
+	case errors.As(err, &freeze), errors.As(err, &exists):
+		return exitFreeze
+	case errors.As(err, &limit):
+		return exitDeadLetters
+	}
+	return exitFailure
+}
+
+// withSignals cancels the context at SIGINT or SIGTERM, and reports whether it
+// was SIGTERM, after which a clean stop exits with 0. A second signal, or ten
+// seconds, end the process at once.
+func withSignals(ctx context.Context) (context.Context, *atomic.Bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	terminated := new(atomic.Bool)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		s := <-signals
+		signal.Stop(signals)
+		terminated.Store(s == syscall.SIGTERM)
+		cancel()
+		time.Sleep(10 * time.Second)
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, terminated
+}
+
+// interruptible ends a blocked read of a terminal or pipe when ctx does.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	if _, ok := r.(*os.File); !ok {
+		return r
+	}
+	return &cancelReader{ctx: ctx, r: r, results: make(chan readResult, 1)}
+}
+
+type readResult struct {
+	n   int
+	err error
+}
+
+// A cancelReader reads in a goroutine of its own, started by the first Read.
+type cancelReader struct {
+	ctx     context.Context
+	r       io.Reader
+	buf     []byte
+	pending bool
+	results chan readResult
+	have    []byte
+}
+
+func (c *cancelReader) Read(p []byte) (int, error) {
+	if len(c.have) > 0 {
+		n := copy(p, c.have)
+		c.have = c.have[n:]
+		return n, nil
+	}
+	if !c.pending {
+		if c.buf == nil {
+			c.buf = make([]byte, 256<<10)
+		}
+		c.pending = true
+		go func() {
+			n, err := c.r.Read(c.buf)
+			c.results <- readResult{n, err}
+		}()
+	}
+	select {
+	case <-c.ctx.Done():
+		return 0, c.ctx.Err()
+	case res := <-c.results:
+		c.pending = false
+		n := copy(p, c.buf[:res.n])
+		c.have = c.buf[n:res.n]
+		if len(c.have) > 0 {
+			return n, nil
+		}
+		return n, res.err
+	}
+}

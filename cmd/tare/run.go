@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) runPipeline() *cobra.Command {
+	var o struct {
+		config string
+		force  bool
+	}
+	cmd := &cobra.Command{
+		Use:   "run -c CONFIG [FILE...]",
+		Short: "Both passes over a source: learn and freeze, then normalize",
+		Long: `run learns from the training stretch, freezes it into
+STATE.DIR/PIPELINE-REVISION.npz, and then normalizes every record into the sink.
+A freeze is final: where that file holds other numbers already, run refuses, and
+a new revision is the way to retrain.
+
+FILE arguments replace the configuration's source. On files it ends with the
+last record.`,
+		Example: `  tare run -c plant.yaml
+  tare run -c plant.yaml 'data/2026-*.jsonl.gz'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runBoth(cmd.Context(), o.config, o.force, args)
+		},
+	}
+	cmd.Flags().StringVarP(&o.config, "config", "c", "", "configuration file")
+	cmd.Flags().BoolVar(&o.force, "force", false, "replace existing output files (never the artifact)")
+	return cmd
+}
+
+func (a *app) runBoth(ctx context.Context, path string, force bool, args []string) error {
+	if path == "" {
+		return usagef("which configuration? -c FILE.yaml")
+	}
+	c, err := load(path)
+	if err != nil {
+		return err
+	}
+	source, err := a.sourceOf(c, args)
+	if err != nil {
+		return err
+	}
+	if err := source.Rereadable(); err != nil {
+		return usageError{err}
+	}
+	learned, artifact, err := a.learn(ctx, c, source, filepath.Join(c.State.Dir, artifactName(c)), false, true, false)
+	if err != nil {
+		return err
+	}
+	id := identityOf(c)
+	artifact.Manifest.Normalize, artifact.Manifest.Output = id.Normalize, id.Output
+	return a.normalize(ctx, artifact, source, learned, &outputs{
+		out:       c.Sink.File.Path,
+		dead:      c.DeadLetter.File.Path,
+		deadLimit: c.DeadLetter.Limit,
+		force:     force,
+	})
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+
+	"github.com/spf13/cobra"
+
+	"tare/frozen"
+	"tare/store"
+	"tare/stream"
+)
+
+func (a *app) verify() *cobra.Command {
+	var path, configPath string
+	cmd := &cobra.Command{
+		Use:   "verify -a ARTIFACT [-c CONFIG] [FILE...]",
+		Short: "Learn again from the recorded ranges: the same bytes must come out",
+		Long: `verify reads the training stretch that the artifact records, from the files it
+was learned from or those of the configuration, learns from it anew, and compares
+what comes out with the artifact byte by byte. Exit code 3: they differ, and
+where; 4: the stretch is no longer all there.`,
+		Example: `  tare verify -a plant.npz train.jsonl`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runVerify(cmd.Context(), path, configPath, args)
+		},
+	}
+	cmd.Flags().StringVarP(&path, "artifact", "a", "", "artifact (*.npz)")
+	cmd.Flags().StringVarP(&configPath, "config", "c", "", "configuration whose source is read when no FILE is given")
+	return cmd
+}
+
+func (a *app) runVerify(ctx context.Context, path, configPath string, args []string) error {
+	artifact, err := openArtifact(path)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		if args, err = pathsOf(configPath); err != nil {
+			return err
+		}
+	}
+	m := &artifact.Manifest
+	source, err := a.files(args, m.Record.Format)
+	if err != nil {
+		return err
+	}
+	fitter := stream.Fitter{Plan: &m.Plan, Source: source, NewDecoder: decoders(&m.Record, false), Ranges: m.Ranges}
+	done := a.progress("replaying", source, &fitter.Records)
+	replayed, err := fitter.Run(ctx)
+	done()
+	if err != nil {
+		return err
+	}
+	result, err := replayed.Freeze(stream.Identity{Pipeline: m.Pipeline, Revision: m.Revision, Normalize: m.Normalize, Output: m.Output})
+	if err != nil {
+		return err
+	}
+	return a.compare(artifact, result)
+}
+
+// pathsOf returns the source of a configuration.
+func pathsOf(configPath string) ([]string, error) {
+	if configPath == "" {
+		return nil, usagef("what was it learned from? name the files, or the configuration with -c")
+	}
+	c, err := load(configPath)
+	if err != nil {
+		return nil, err
+	}
+	return expand(c.Source.File.Paths)
+}
+
+func (a *app) compare(artifact *store.Artifact, again *stream.Result) error {
+	id, err := store.WriteArtifact(io.Discard, &again.Manifest, again.Frozen)
+	if err != nil {
+		return err
+	}
+	if id == artifact.ID {
+		fmt.Fprintf(a.stdout, "verified: %d records in %s give the same bytes, %s\n", artifact.Manifest.Records.Train,
+			plural(len(artifact.Manifest.Ranges), "range", "ranges"), id)
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "the replay gives artifact %s, not %s\n", id, artifact.ID)
+	for _, line := range differences(artifact, again) {
+		fmt.Fprintln(a.stdout, "  "+line)
+	}
+	return errDifference
+}
+
+// differences names the parts of the manifest, the series and the features
+// whose numbers differ.
+func differences(was *store.Artifact, now *stream.Result) (lines []string) {
+	before, after := reflect.ValueOf(was.Manifest), reflect.ValueOf(now.Manifest)
+	for i := range before.NumField() {
+		x, errX := json.Marshal(before.Field(i).Interface())
+		y, errY := json.Marshal(after.Field(i).Interface())
+		if errX != nil || errY != nil || !bytes.Equal(x, y) {
+			lines = append(lines, "manifest: "+before.Type().Field(i).Name+" differs")
+		}
+	}
+	if was.Frozen.Series().Len() != now.Frozen.Series().Len() {
+		return append(lines, fmt.Sprintf("%d series, %d before", now.Frozen.Series().Len(), was.Frozen.Series().Len()))
+	}
+	for i, f := range was.Frozen.Features() {
+		if n := differing(was.Frozen, now.Frozen, i); n > 0 {
+			lines = append(lines, fmt.Sprintf("feature %q differs in %s", f.Name, plural(n, "series", "series")))
+		}
+	}
+	return lines
+}
+
+// differing counts the series in which a feature has other numbers.
+func differing(was, now *frozen.Frozen, feature int) (n int) {
+	x, y := was.Learned(feature), now.Learned(feature)
+	for id := range int32(was.Series().Len()) {
+		same := string(was.Series().Name(id)) == string(now.Series().Name(id)) &&
+			x.Count[id] == y.Count[id] && x.Missing[id] == y.Missing[id] &&
+			equal([]float64{x.Min[id], x.Max[id], x.Mean[id], x.Var[id]}, []float64{y.Min[id], y.Max[id], y.Mean[id], y.Var[id]}) &&
+			equal(was.Params(feature, id), now.Params(feature, id))
+		if !same {
+			n++
+		}
+	}
+	return n
+}
+
+// equal compares numbers; NaN equals NaN.
+func equal(a, b []float64) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && (a[i] == a[i] || b[i] == b[i]) {
+			return false
+		}
+	}
+	return true
+}

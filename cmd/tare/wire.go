@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tare/config"
+	"tare/fit"
+	"tare/frozen"
+	"tare/record"
+	"tare/scale"
+	"tare/schema"
+	"tare/sink"
+	"tare/store"
+	"tare/stream"
+)
+
+// This file alone knows both the configuration and what it configures.
+
+// planOf returns what is to be learned.
+func planOf(c *config.Config) *fit.Plan {
+	plan := &fit.Plan{
+		Record: schema.Schema{
+			Format:   schema.Format(c.Record.Format),
+			Series:   schema.Series(c.Record.Series),
+			Time:     schema.Time{},
+			BadValue: schema.BadValue(c.Record.BadValue),
+			Limits:   schema.Limits(c.Record.Limits),
+		},
+		Cutoff:     cutoffOf(&c.Cutoff),
+		MinSamples: c.Normalize.MinSamples,
+		MaxSeries:  c.State.MaxSeries,
+	}
+	if c.Record.Time.Field != "" {
+		plan.Record.Time = schema.Time{Field: c.Record.Time.Field, Layout: schema.Layout(c.Record.Time.Layout)}
+	}
+	for i := range c.Features {
+		f := &c.Features[i]
+		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Field})
+		plan.Features = append(plan.Features, featureOf(f))
+	}
+	return plan
+}
+
+func featureOf(f *config.Feature) frozen.Feature {
+	out := frozen.Feature{Name: f.Name, Scaler: scale.Spec(f.Scaler), Impute: frozen.Impute(f.Impute)}
+	for _, p := range f.Pre {
+		out.Pre = append(out.Pre, scale.Pre(p))
+	}
+	return out
+}
+
+func cutoffOf(c *config.Cutoff) fit.Cutoff {
+	switch {
+	case c.Offsets != nil:
+		return fit.Cutoff{Kind: fit.Offsets, Offsets: c.Offsets}
+	case c.Records > 0:
+		return fit.Cutoff{Kind: fit.Records, Records: c.Records}
+	case c.End:
+		return fit.Cutoff{Kind: fit.End}
+	}
+	return fit.Cutoff{
+		Kind:           fit.EventTime,
+		Time:           fit.Instant(c.EventTime.UnixNano()),
+		Gap:            fit.Duration(c.Gap),
+		OutOfOrderness: fit.Duration(c.OutOfOrderness),
+	}
+}
+
+// identityOf returns what the artifact is called and how it is to be applied.
+func identityOf(c *config.Config) stream.Identity {
+	return stream.Identity{
+		Pipeline:  c.Pipeline,
+		Revision:  c.Revision,
+		Normalize: store.Normalize{Emit: c.Normalize.Emit, UnknownSeries: c.Normalize.UnknownSeries, OnError: c.Normalize.OnError},
+		Output: record.Output{Value: record.Value(c.Output.Value), Dtype: record.Dtype(c.Output.Dtype),
+			Missing: record.Missing(c.Output.Missing), Meta: record.Meta(c.Output.Meta)},
+	}
+}
+
+// sourceOf opens the files that the arguments name, or else the configuration.
+func (a *app) sourceOf(c *config.Config, args []string) (*stream.Files, error) {
+	paths := args
+	if len(paths) == 0 {
+		var err error
+		if paths, err = expand(c.Source.File.Paths); err != nil {
+			return nil, err
+		}
+	}
+	return a.files(paths, schema.Format(c.Record.Format))
+}
+
+func (a *app) files(paths []string, format schema.Format) (*stream.Files, error) {
+	files, err := stream.NewFiles(paths, format, a.stdin)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return files, nil
+}
+
+// expand lists the files that patterns match: each pattern's in byte order, the
+// patterns as they stand.
+func expand(patterns []string) ([]string, error) {
+	var paths []string
+	for _, pattern := range patterns {
+		matches, err := filepath.Glob(pattern)
+		switch {
+		case pattern == stream.Stdin:
+			matches = []string{pattern}
+		case err != nil:
+			return nil, usagef("source.file.paths: %q is no pattern: %v", pattern, err)
+		case len(matches) == 0:
+			return nil, usagef("source.file.paths: no file matches %q", pattern)
+		}
+		slices.Sort(matches)
+		paths = append(paths, matches...)
+	}
+	return paths, nil
+}
+
+// decoders returns what decodes records of a schema.
+func decoders(s *schema.Schema, acceptStamped bool) stream.NewDecoder {
+	return func(header []byte) (record.Decoder, error) {
+		if s.Format == schema.CSV {
+			d, err := record.NewCSV(s, header)
+			if err != nil {
+				return nil, err
+			}
+			d.AcceptStamped = acceptStamped
+			return d, nil
+		}
+		d, err := record.NewJSON(s)
+		if err != nil {
+			return nil, err
+		}
+		d.AcceptStamped = acceptStamped
+		return d, nil
+	}
+}
+
+// outputOf returns how records normalized with an artifact are written.
+func outputOf(m *store.Manifest) record.Output {
+	o := m.Output
+	o.Columns = m.Columns
+	for i := range m.Features {
+		o.Imputed = append(o.Imputed, m.Features[i].Impute.Kind != "")
+	}
+	return o
+}
+
+// encoders returns what encodes records normalized with an artifact.
+func encoders(m *store.Manifest) func(header []byte) (record.Encoder, error) {
+	return func(header []byte) (record.Encoder, error) { return record.NewEncoder(&m.Record, outputOf(m), header) }
+}
+
+// oneOf refuses a flag's value that is not accepted.
+func oneOf(flag, value string, accepted []string) error {
+	if slices.Contains(accepted, value) {
+		return nil
+	}
+	return usagef("--%s %q: want %s", flag, value, strings.Join(accepted, ", "))
+}
+
+// load reads the configuration at path.
+func load(path string) (*config.Config, error) { return config.Load(path, os.LookupEnv) }
+
+// rejects returns what tells of rejected records.
+func (a *app) rejects() *stream.RejectLog {
+	return &stream.RejectLog{Logger: slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{ReplaceAttr: noTime}))}
+}
+
+// noTime leaves the clock out of lines that a person reads as they appear.
+func noTime(_ []string, attr slog.Attr) slog.Attr {
+	if attr.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return attr
+}
+
+// outputTo returns what opens the output: a file, or standard output for an
+// empty path or -.
+func (a *app) outputTo(path string, force bool) func(header []byte, end string) (sink.Writer, error) {
+	return func(header []byte, end string) (sink.Writer, error) {
+		if path == "" || path == stream.Stdin {
+			return sink.NewLines(a.stdout, header, end), nil
+		}
+		return sink.Create(path, header, end, force)
+	}
+}
+
+// deadLetters opens where rejected records go; nil for nowhere.
+func (a *app) deadLetters(path string, force bool) (sink.Writer, error) {
+	switch path {
+	case "":
+		return nil, nil
+	case stream.Stdin:
+		return nil, usagef("dead letters cannot go to standard output: it is data; name a file")
+	}
+	return sink.Create(path, nil, "\n", force)
+}
+
+// closeDead keeps the dead letters also where the pass has failed.
+func closeDead(dead sink.Writer, err error) error {
+	if dead == nil {
+		return err
+	}
+	return errors.Join(err, dead.Close())
+}
+
+// openArtifact reads the artifact that the flag -a names.
+func openArtifact(path string) (*store.Artifact, error) {
+	if path == "" {
+		return nil, usagef("which artifact? -a FILE.npz")
+	}
+	return store.OpenArtifact(path)
+}
+
+// inputs returns the files that the arguments name, standard input for none.
+func (a *app) inputs(args []string, format schema.Format) (*stream.Files, error) {
+	if len(args) == 0 {
+		args = []string{stream.Stdin}
+	}
+	return a.files(args, format)
+}
+
+func (a *app) say(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
