@@ -1,0 +1,1464 @@
+"""Normalize arrays with the numbers that ``tare`` has frozen.
+
+An artifact, ``*.npz``, holds the mean and scale, the quantiles and so on of
+every series and feature as they were at a training cutoff. This module reads
+it and applies it, with the bits of the Go tool::
+
+    import tare
+
+    scaler = tare.load("plant.npz")
+    Z = scaler.transform(X, series)          # X (n, n_features), series (n,)
+    X = scaler.inverse_transform(Z, series)
+
+It cannot learn. It needs numpy and Python 3.9 or later, and is one file: copy
+it. ``python tare.py plant.npz`` checks an artifact and says what is in it.
+
+Elementary functions: FreeBSD's msun, Copyright (C) 1993, 2004 by Sun
+Microsystems, Inc. All rights reserved. Permission to use, copy, modify, and
+distribute this software is freely granted, provided that this notice is
+preserved. Quantiles of the normal distribution: Cephes Math Library,
+Copyright 1984, 1987, 1989 by Stephen L. Moshier.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import os
+import re
+import struct
+import sys
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple, Optional, Union
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["ArtifactError", "Scaler", "SeriesNames", "UnknownSeriesError", "load"]
+
+FORMAT = 1  #: The version of the artifact's format that this module reads.
+MAX_MAGNITUDE = 1e150  #: The largest magnitude of a value to be normalized.
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Names = Union[str, int, Sequence[Any], ArrayLike]  #: of series, one or many
+
+
+class ArtifactError(ValueError):
+    """A file that is not, or no longer, what tare wrote."""
+
+
+class UnknownSeriesError(LookupError):
+    """A series that the artifact has not learned; its name is in ``series``."""
+
+    def __init__(self, series: str, others: int = 0):
+        self.series = series
+        more = f", and {others} more" if others else ""
+        super().__init__(f"series {series!r} is not in the artifact{more}")
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.series,)
+
+
+def load(path: Union[str, os.PathLike, BinaryIO], *, verify: bool = True) -> Scaler:
+    """Read an artifact.
+
+    ``path`` names a file, or is one that is open for reading bytes. Checked
+    are, in this order, the SHA-256 of the file, its structure and its numbers
+    (all there, of the right type and shape, finite, no scale 0), and that the
+    example rows in it come out to the last bit. ``verify=False`` leaves out
+    the first and the last of these, for a file that was verified before.
+
+    Raises ArtifactError if anything is wrong, OSError if there is no file.
+    """
+    if hasattr(path, "read"):
+        name, data = getattr(path, "name", "artifact"), path.read()
+    else:
+        name = os.fspath(path)
+        with open(path, "rb") as file:
+            data = file.read()
+    try:
+        return Scaler(data, verify)
+    except ArtifactError as error:
+        raise ArtifactError(f"{name}: refused: {error}") from error.__cause__
+
+
+class Scaler:
+    """A frozen pipeline: ``load`` makes it, nothing changes it.
+
+    Attributes have scikit-learn's names where it has them.
+
+    id : str
+        SHA-256 of the artifact, in 64 hexadecimal digits.
+    manifest : dict
+        What the artifact says about itself, as JSON.
+    columns : list of str
+        Names of the columns that ``transform`` returns.
+    feature_names_in_ : ndarray of str, shape (n_features_in_,)
+        Names of the columns that ``transform`` takes.
+    series : SeriesNames
+        Names of the learned series, in byte order.
+    """
+
+    def __init__(self, data: bytes, verify: bool = True):
+        self.id = _check_hash(data, verify)
+        with _Archive(data, self.id) as archive:
+            self.manifest = archive.manifest()
+            specs = _feature_specs(self.manifest)
+            body = archive.arrays(specs)
+        self.columns: list[str] = self.manifest["columns"]
+        self.series = SeriesNames(body["series.offsets"], body["series.bytes"])
+        self.feature_names_in_ = np.array([s.name for s in specs], dtype=object)
+        self.n_features_in_ = len(specs)
+        self._records = body["series.records"]
+        self._features = [_Feature(s, body) for s in specs]
+        self._keyed = bool(self.manifest["record"].get("series", {}).get("fields"))
+        self._reject = self.manifest["record"].get("bad_value") != "missing"
+        _check_numbers(self)
+        if verify:
+            _check_examples(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"<tare.Scaler {self.manifest['pipeline']} revision {self.manifest['revision']}: "
+            f"{len(self.series)} series, {self.n_features_in_} features, artifact {self.id[:16]}>"
+        )
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the output columns; the argument is not read."""
+        return np.array(self.columns, dtype=object)
+
+    def transform(
+        self, X: Any, series: Optional[Names] = None, *, unknown: str = "missing"
+    ) -> Floats:
+        """Return the normalized form of X, (n, n_columns).
+
+        X is an array, (n, n_features), in the order of ``feature_names_in_``,
+        or anything with columns by name: a dict of arrays, a DataFrame, a
+        structured array; columns that are no features are not read. NaN is a
+        missing value, and stays one unless the feature has an ``impute``.
+
+        series is the name of the series that all rows belong to, or one name
+        for each row. Where records have no series it can be left out.
+
+        Rows of a series that was not learned are NaN; unknown="raise" raises
+        UnknownSeriesError instead. A magnitude above 1e150 is a ValueError, or
+        missing if the artifact says ``bad_value: missing``.
+        """
+        x = self._admit(_matrix(X, list(self.feature_names_in_)))
+        ids = self._ids(series, len(x), unknown)
+        return _by_block(x, ids, len(self.series), [f.transform for f in self._features])
+
+    def inverse_transform(
+        self,
+        Y: Any,
+        series: Optional[Names] = None,
+        *,
+        columns: Optional[Sequence[str]] = None,
+        unknown: str = "missing",
+    ) -> Floats:
+        """Return what ``transform`` maps to Y, in the units of the records.
+
+        Y has a column for each of ``columns``, which are all by default; name
+        those of the targets to map predictions back. The result has the same
+        shape. What was clipped comes back as the bound, and rows of a series
+        that was not learned as NaN, or as for ``transform``.
+        """
+        columns = self.columns if columns is None else list(columns)
+        for name in columns:
+            if name not in self.columns:
+                raise ValueError(f"no column {name!r}, want some of {', '.join(self.columns)}")
+        y = _matrix(Y, columns)
+        ids = self._ids(series, len(y), unknown)
+        steps = [self._features[self.columns.index(name)].inverse for name in columns]
+        return _by_block(y, ids, len(self.series), steps)
+
+    def known(self, series: Names) -> NDArray[np.bool_]:
+        """Return whether each series was learned; a single bool for one name."""
+        return self.series.ids(series) >= 0
+
+    def learned(self, series: Union[str, int]) -> dict[str, dict[str, Any]]:
+        """Return what was learned of one series: numbers by name, by feature.
+
+        The statistics are those of the values after the pre-transforms. The
+        landmarks of a quantile scaler are arrays.
+
+        Raises UnknownSeriesError.
+        """
+        at = self.series.ids(series)
+        if at.ndim > 0:
+            raise TypeError(f"learned takes the name of one series, not {series!r}")
+        if at < 0:
+            raise UnknownSeriesError(str(series))
+        return {f.spec.name: f.learned(int(at)) for f in self._features}
+
+    def _admit(self, x: Floats) -> Floats:
+        """Return x without the magnitudes that the artifact has no numbers for."""
+        low = np.fmin.reduce(x, axis=None, initial=0.0)
+        high = np.fmax.reduce(x, axis=None, initial=0.0)
+        if -MAX_MAGNITUDE <= low and high <= MAX_MAGNITUDE:
+            return x
+        beyond = np.abs(x) > MAX_MAGNITUDE
+        if self._reject:
+            row, i = np.argwhere(beyond)[0]
+            raise ValueError(
+                f"row {row}, {self.feature_names_in_[i]}: {x[row, i]}, "
+                f"want a magnitude up to {MAX_MAGNITUDE}, or NaN"
+            )
+        return np.where(beyond, np.nan, x)
+
+    def _ids(self, series: Optional[Names], n: int, unknown: str) -> Ints:
+        """Return the number of the series of each of n rows, -1 if unknown."""
+        if unknown not in ("missing", "raise"):
+            raise ValueError(f"unknown is {unknown!r}, want 'missing' or 'raise'")
+        if series is None and self._keyed:
+            raise TypeError(f"series is missing: say of which of {len(self.series)} each row is")
+        items = _items(series)
+        ids = self.series.ids((series or "") if items is None else items)
+        if items is None:
+            items, ids = [series or ""], np.full(n, ids)
+        if len(ids) != n:
+            raise ValueError(f"{len(ids)} series for {n} rows, want one a row, or one for all")
+        if unknown == "raise" and np.any(ids < 0):
+            strange = list(dict.fromkeys(_name(s) for s, at in zip(items, ids) if at < 0))
+            raise UnknownSeriesError(strange[0], len(strange) - 1)
+        return ids
+
+
+def _by_block(
+    x: Floats, ids: Ints, n_series: int, steps: list[Callable[[Floats, Ints], Floats]]
+) -> Floats:
+    """Run each column through its step, in blocks of rows that fit a cache."""
+    out = np.full(x.shape, np.nan)
+    if n_series == 0:
+        return out
+    at = np.maximum(ids, 0)
+    with np.errstate(all="ignore"):
+        for start in range(0, len(x), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            for i, step in enumerate(steps):
+                column = x[rows, i] + 0.0  # a copy, in which -0 is 0 as in records
+                out[rows, i] = step(column, at[rows])
+    out[ids < 0] = np.nan
+    return out
+
+
+_BLOCK = 1 << 14
+
+
+# What goes in: tables and names of series.
+
+
+def _matrix(X: Any, names: list[str]) -> Floats:
+    """Return X as an array, (n, len(names)), picking columns by name if it has names."""
+    by_name = (
+        isinstance(X, Mapping)
+        or hasattr(X, "columns")
+        or getattr(getattr(X, "dtype", None), "names", None)
+    )
+    if by_name:
+        return _stack([_column(X, name) for name in names], names)
+    x = _floats(X, "X")
+    if x.ndim != 2 or x.shape[1] != len(names):
+        raise ValueError(f"X has shape {x.shape}, want (n, {len(names)}): {', '.join(names)}")
+    return x
+
+
+def _column(X: Any, name: str) -> Floats:
+    try:
+        values = X[name]
+    except (KeyError, ValueError, IndexError) as error:
+        have = getattr(X, "column_names", None) or getattr(X, "columns", None)
+        have = list(X) if isinstance(X, Mapping) else X.dtype.names if have is None else list(have)
+        raise ValueError(f"X has no column {name!r}, only {', '.join(map(str, have))}") from error
+    return _floats(values, f"column {name!r}")
+
+
+def _stack(columns: list[Floats], names: list[str]) -> Floats:
+    for column, name in zip(columns, names):
+        if column.shape != columns[0].shape or column.ndim != 1:
+            raise ValueError(
+                f"column {name!r} has shape {column.shape}, "
+                f"want one dimension and the length of {names[0]!r}, {columns[0].shape}"
+            )
+    return np.stack(columns, axis=1)
+
+
+def _floats(values: Any, what: str) -> Floats:
+    """Return values as float64; None is NaN. Text and truth are not numbers."""
+    x = np.asarray(values)
+    if x.dtype.kind not in "fiuO":
+        raise TypeError(f"{what} has dtype {x.dtype}, want numbers")
+    return x.astype(np.float64, copy=False)
+
+
+class SeriesNames(Sequence):
+    """The names of the learned series, in byte order: a sequence of str.
+
+    Names are decoded when they are needed. ``name in series`` and ``ids`` take
+    constant time for each name, after the first time.
+    """
+
+    def __init__(self, offsets: NDArray[np.uint64], text: NDArray[np.uint8]):
+        self._offsets = offsets
+        self._text = text.tobytes()
+        self._table: Optional[_Table] = None
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, at: Union[int, slice]) -> Any:
+        if isinstance(at, slice):
+            return [self[i] for i in range(*at.indices(len(self)))]
+        i = range(len(self))[at]
+        return _decode(self._text[int(self._offsets[i]) : int(self._offsets[i + 1])])
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, (str, bytes, int, np.integer)) and bool(self.ids(name) >= 0)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(repr, self[:3]))
+        return f"<{len(self)} series: {shown}{', ...' if len(self) > 3 else ''}>"
+
+    def _encoded(self) -> Iterator[bytes]:
+        """Yield the names as they lie in the artifact."""
+        offsets = self._offsets.tolist()
+        return (self._text[a:b] for a, b in zip(offsets, offsets[1:]))
+
+    def ids(self, series: Names) -> Ints:
+        """Return the number of each name, -1 for one that is not here.
+
+        The result has no dimension for one name, and one for many. An integer
+        stands for its digits, a tuple or list for the compact JSON array of
+        its items, which is what names a series by several fields.
+        """
+        if self._table is None:
+            self._table = _Table((_decode(name), i) for i, name in enumerate(self._encoded()))
+        items = _items(series)
+        if items is None:
+            return np.array(self._table[_name(series)])
+        return np.fromiter(map(self._table.__getitem__, items), np.int64, len(items))
+
+
+class _Table(dict):
+    """Numbers of series by name: -1 for others."""
+
+    def __missing__(self, key: Any) -> int:
+        return -1 if type(key) is str else self.get(_name(key), -1)
+
+
+def _items(series: Any) -> Optional[list]:
+    """Return the names in series, lists as tuples; None if it is a single name."""
+    if hasattr(series, "columns"):  # a DataFrame: a name of several fields in each row
+        series = series.to_numpy()
+    for convert in ("tolist", "to_pylist"):
+        series = getattr(series, convert, lambda: series)()
+    if series is None or isinstance(series, (str, bytes, int)):
+        return None
+    items = list(series)
+    return [tuple(s) for s in items] if items and isinstance(items[0], list) else items
+
+
+def _name(series: Any) -> str:
+    """Return the name of a series that is given as one of several types."""
+    if isinstance(series, str):
+        return str(series)
+    if isinstance(series, bytes):
+        return _decode(series)
+    if isinstance(series, (int, np.integer)) and not isinstance(series, bool):
+        return str(int(series))
+    if isinstance(series, (tuple, list)):
+        text = json.dumps([_name(s) for s in series], ensure_ascii=False, separators=(",", ":"))
+        return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    raise TypeError(
+        f"series {series!r} is of type {type(series).__name__}, want a string or an integer"
+    )
+
+
+def _decode(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+# Features: pre-transforms, imputation, scaler.
+
+
+class _Pre(NamedTuple):
+    """A pre-transform: a fixed function before anything is learned."""
+
+    forward: Callable[[Floats], Floats]
+    inverse: Callable[[Floats], Floats]
+
+
+class _Spec(NamedTuple):
+    """How the manifest says that a feature is normalized."""
+
+    name: str
+    kind: str
+    scaler: dict
+    pre: list[Any]  # each with forward and inverse
+    impute: Optional[str]  # mean, median, constant
+    constant: float  # in the units of the record
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        return _KINDS[self.kind].params
+
+    @property
+    def ragged(self) -> bool:
+        return self.kind == "quantile"
+
+    @property
+    def learns_impute(self) -> bool:
+        return self.impute in ("mean", "median")
+
+
+class _Feature:
+    """One feature, ready for use. ``at`` holds the series of each value."""
+
+    def __init__(self, spec: _Spec, body: dict[str, NDArray]):
+        self.spec = spec
+        self.stats = {name: body[f"{spec.name}.{name}"] for name in _STATISTICS}
+        self.params = [body[f"{spec.name}.{name}"] for name in spec.params]
+        self.offsets = body.get(f"{spec.name}.offsets")
+        self.impute = body.get(f"{spec.name}.impute")
+        self.step = _KINDS[spec.kind].make(self)
+        if spec.impute == "constant":
+            self.constant = float(self.prepare(np.array([spec.constant]))[0])
+            if np.isnan(self.constant):
+                raise ArtifactError(
+                    f"feature {spec.name!r}: impute: constant {spec.constant} "
+                    "is outside the domain of the pre-transforms"
+                )
+
+    def prepare(self, x: Floats) -> Floats:
+        for pre in self.spec.pre:
+            x = pre.forward(x)
+        return x
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        x = self.prepare(x)
+        if self.spec.learns_impute:
+            x = np.where(np.isnan(x), self.impute[at], x)
+        elif self.spec.impute:
+            x = np.where(np.isnan(x), self.constant, x)
+        return self.step.transform(x, at)
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        x = self.step.inverse(y, at)
+        for pre in reversed(self.spec.pre):
+            x = pre.inverse(x)
+        return x
+
+    def learned(self, at: int) -> dict[str, Any]:
+        numbers = {name: array[at].item() for name, array in self.stats.items()}
+        if self.impute is not None:
+            numbers["impute"] = self.impute[at].item()
+        for name, array in zip(self.spec.params, self.params):
+            if self.offsets is None:
+                numbers[name] = array[at].item()
+            else:
+                numbers[name] = array[int(self.offsets[at]) : int(self.offsets[at + 1])]
+        return numbers
+
+
+_STATISTICS = {
+    "count": "<u8",
+    "missing": "<u8",
+    "data_min": "<f8",
+    "data_max": "<f8",
+    "data_mean": "<f8",
+    "data_var": "<f8",
+}
+
+
+class _Identity:
+    """none: values as they are."""
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        return x
+
+    inverse = transform
+
+
+class _Linear:
+    """standard and robust: (x - center) / scale."""
+
+    def __init__(self, center: Floats, scale: Floats):
+        self.center, self.scale = center, scale
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        return (x - self.center[at]) / self.scale[at]
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        return y * self.scale[at] + self.center[at]
+
+
+class _MinMax:
+    """minmax: x * scale + min, then into [low, high]."""
+
+    def __init__(self, offset: Floats, scale: Floats, low: float = -np.inf, high: float = np.inf):
+        self.offset, self.scale, self.low, self.high = offset, scale, low, high
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        return _bound(x * self.scale[at] + self.offset[at], self.low, self.high)
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        return (y - self.offset[at]) / self.scale[at]
+
+
+class _MaxAbs:
+    """maxabs: x / scale, then into [-bound, bound]."""
+
+    def __init__(self, scale: Floats, bound: float = np.inf):
+        self.scale, self.bound = scale, bound
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        return _bound(x / self.scale[at], -self.bound, self.bound)
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        return y * self.scale[at]
+
+
+def _bound(x: Floats, low: float, high: float) -> Floats:
+    """Return x within [low, high]; NaN stays NaN."""
+    x = np.where(x < low, low, x)
+    return np.where(x > high, high, x)
+
+
+# What counts as an end of the range, normal output only: scikit-learn's
+# BOUNDS_THRESHOLD. The ends of that output are the quantiles of it less 2^-52.
+_MARGIN = 1e-7
+_LOWEST, _HIGHEST = -5.199337582605575, 5.19933758270342
+
+
+class _Quantile:
+    """quantile: the rank among the landmarks of the series, to the normal distribution if asked.
+
+    offsets, (n_series + 1,), say where the landmarks of each series lie in
+    references and values, which rise within a series.
+    """
+
+    def __init__(self, offsets: NDArray, references: Floats, values: Floats, normal: bool):
+        self.first = offsets[:-1].astype(np.int64)
+        self.size = np.diff(offsets.astype(np.int64))
+        self.references, self.values, self.normal = references, values, normal
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        return self._where_learned(self._to_normal if self.normal else self._to_uniform, x, at)
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        return self._where_learned(self._from_normal if self.normal else self._from_uniform, y, at)
+
+    def _where_learned(
+        self, step: Callable[[Floats, Ints, Ints], Floats], x: Floats, at: Ints
+    ) -> Floats:
+        """Run step over the values of the series that have landmarks; others are NaN."""
+        first, size = self.first[at], self.size[at]
+        rows = np.flatnonzero(size)
+        if len(rows) == len(x):
+            return step(x, first, size)
+        out = np.full(len(x), np.nan)
+        if len(rows) > 0:
+            out[rows] = step(x[rows], first[rows], size[rows])
+        return out
+
+    def _to_uniform(self, x: Floats, first: Ints, size: Ints) -> Floats:
+        u = self._rank(x, first, size)
+        u = np.where(x == self.values[first + size - 1], 1.0, u)
+        return np.where(x == self.values[first], 0.0, u)
+
+    def _to_normal(self, x: Floats, first: Ints, size: Ints) -> Floats:
+        z = _bound(_normal_quantile(self._rank(x, first, size)), _LOWEST, _HIGHEST)
+        z = np.where(x + _MARGIN > self.values[first + size - 1], _HIGHEST, z)
+        return np.where(x - _MARGIN < self.values[first], _LOWEST, z)
+
+    def _from_uniform(self, u: Floats, first: Ints, size: Ints) -> Floats:
+        return self._value(u, 0.0, first, size)
+
+    def _from_normal(self, z: Floats, first: Ints, size: Ints) -> Floats:
+        return self._value(_normal_cdf(z), _MARGIN, first, size)
+
+    def _rank(self, x: Floats, first: Ints, size: Ints) -> Floats:
+        """Return the mean of numpy.interp upwards and, on mirrored data, downwards.
+
+        Between two landmarks that is on the straight line from one to the
+        other, at a run of equal landmarks in its middle.
+        """
+        i, last = _segment(self.values, x, first, size), first + size - 1
+        above = np.minimum(i + 1, last)
+        v, w = self.values[i], self.values[above]
+        r, s = self.references[i], self.references[above]
+        slope = (s - r) / (w - v)
+        u = 0.5 * ((slope * (x - v) + r) + (s - slope * (w - x)))
+        u = np.where(np.isinf(slope), 0.5 * (r + s), u)
+        u = np.where(i == last, r, u)
+        u = np.where(x < self.values[first], self.references[first], u)
+        ties = np.flatnonzero(x == v)
+        u[ties] = 0.5 * (r[ties] + self.references[self._run_start(i[ties], first[ties])])
+        return np.where(np.isnan(x), np.nan, u)
+
+    def _run_start(self, i: Ints, first: Ints) -> Ints:
+        """Return the first of the equal values that end at i."""
+        while True:
+            before = np.maximum(i - 1, first)
+            step = (before < i) & (self.values[before] == self.values[i])
+            if not step.any():
+                return i
+            i = i - step
+
+    def _value(self, u: Floats, margin: float, first: Ints, size: Ints) -> Floats:
+        """Return the value at rank u; within margin of 0 and 1 the end of the range."""
+        i, last = _segment(self.references, u, first, size), first + size - 1
+        above = np.minimum(i + 1, last)
+        v, r = self.values[i], self.references[i]
+        slope = (self.values[above] - v) / (self.references[above] - r)
+        x = np.where(i == last, v, slope * (u - r) + v)
+        x = np.where(u + margin > 1, self.values[last], x)
+        x = np.where((u <= 0) | (u - margin < 0), self.values[first], x)
+        return np.where(np.isnan(u), np.nan, x)
+
+
+def _segment(xs: Floats, x: Floats, first: Ints, size: Ints) -> Ints:
+    """Return the last i in [first, first + size) with xs[i] <= x, or first, for each x.
+
+    A binary search for all of x at once, each in its own part of xs.
+    """
+    i = first
+    while True:
+        half = size >> 1
+        if not half.any():
+            return i
+        i = i + half * (xs[i + half] <= x)
+        size = size - half
+
+
+class _Kind(NamedTuple):
+    params: tuple[str, ...]  # names of the arrays, in the order of the feature's params
+    make: Callable[[_Feature], Any]
+
+
+def _make_minmax(f: _Feature) -> _MinMax:
+    ends = f.spec.scaler["feature_range"] if f.spec.scaler.get("clip") else ()
+    return _MinMax(*f.params, *ends)
+
+
+def _make_maxabs(f: _Feature) -> _MaxAbs:
+    return _MaxAbs(*f.params, 1.0 if f.spec.scaler.get("clip") else np.inf)
+
+
+def _make_quantile(f: _Feature) -> _Quantile:
+    return _Quantile(f.offsets, *f.params, f.spec.scaler["output_distribution"] == "normal")
+
+
+_KINDS = {
+    "none": _Kind((), lambda f: _Identity()),
+    "standard": _Kind(("mean", "scale"), lambda f: _Linear(*f.params)),
+    "minmax": _Kind(("min", "scale"), _make_minmax),
+    "maxabs": _Kind(("scale",), _make_maxabs),
+    "robust": _Kind(("center", "scale"), lambda f: _Linear(*f.params)),
+    "quantile": _Kind(("references", "quantiles"), _make_quantile),
+}
+
+
+class _Affine:
+    """affine: x * scale + offset; NaN beyond MAX_MAGNITUDE."""
+
+    def __init__(self, scale: float, offset: float):
+        self.scale, self.offset = scale, offset
+
+    def forward(self, x: Floats) -> Floats:
+        y = x * self.scale + self.offset
+        return np.where(np.abs(y) <= MAX_MAGNITUDE, y, np.nan)
+
+    def inverse(self, y: Floats) -> Floats:
+        return (y - self.offset) / self.scale
+
+
+class _Clip:
+    """clip: into [low, high]. What was clipped is lost, so the inverse changes nothing."""
+
+    def __init__(self, low: float, high: float):
+        self.low, self.high = low, high
+
+    def forward(self, x: Floats) -> Floats:
+        return _bound(x, self.low, self.high)
+
+    def inverse(self, y: Floats) -> Floats:
+        return y
+
+
+# The file: a zip of stored arrays and a manifest, with its hash as the comment.
+
+
+def _check_hash(data: bytes, verify: bool) -> str:
+    """Return the id in the last 64 bytes; it is the SHA-256 of all before them."""
+    stated = bytes(data[-64:])
+    if not re.fullmatch(rb"[0-9a-f]{64}", stated):
+        raise ArtifactError("the last 64 bytes are no SHA-256: not an artifact, or a part of one")
+    got = hashlib.sha256(memoryview(data)[:-64]).hexdigest() if verify else stated.decode()
+    if got != stated.decode():
+        raise ArtifactError(
+            f"the file is damaged: its SHA-256 is {got}, but it says {stated.decode()}"
+        )
+    return got
+
+
+class _Archive:
+    """The members of a file. Every one must be expected, and as tare writes it."""
+
+    _HEADER = 128  # bytes before the items of an array
+
+    def __init__(self, data: bytes, comment: str):
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+        except _BROKEN_ZIP as error:
+            raise ArtifactError(f"no zip file: {error}") from error
+        if self._zip.comment != comment.encode():
+            raise ArtifactError("the comment of the zip file is not its hash")
+        self._members = {m.filename: m for m in self._zip.infolist()}
+        if sum(m.file_size for m in self._zip.infolist()) > len(data):
+            raise ArtifactError("the members are longer than the file")
+
+    def __enter__(self) -> _Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
+    def manifest(self) -> dict:
+        text = self._read("manifest.json")
+        try:
+            manifest = json.loads(
+                text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse_constant
+            )
+        except (ValueError, RecursionError) as error:
+            raise ArtifactError(f"manifest.json: {error}") from error
+        _check_manifest(manifest)
+        return manifest
+
+    def arrays(self, specs: list[_Spec]) -> dict[str, NDArray]:
+        """Read what a file with these features holds, and nothing else may."""
+        n_series = self._items("series.offsets", 8) - 1
+        layout = [
+            ("series.offsets", "<u8", n_series + 1),
+            ("series.bytes", "|u1", self._items("series.bytes", 1)),
+            ("series.records", "<u8", n_series),
+        ]
+        for spec in specs:
+            layout += self._layout(spec, n_series)
+        want = sorted([f"{name}.npy" for name, _, _ in layout] + ["manifest.json"], key=str.encode)
+        got = [m.filename for m in self._zip.infolist()]
+        odd = sorted(set(want) ^ set(got))
+        if odd:
+            raise ArtifactError(f"{odd[0]} is missing, or not of the features in the manifest")
+        if got != want:
+            raise ArtifactError("a member stands twice or out of order")
+        return {name: self._array(name, dtype, n) for name, dtype, n in layout}
+
+    def _layout(self, spec: _Spec, n_series: int) -> list[tuple[str, str, int]]:
+        """List the arrays of a feature: name, dtype and length."""
+        layout = [(f"{spec.name}.{name}", dtype, n_series) for name, dtype in _STATISTICS.items()]
+        if spec.learns_impute:
+            layout.append((f"{spec.name}.impute", "<f8", n_series))
+        n = n_series
+        if spec.ragged:
+            layout.append((f"{spec.name}.offsets", "<u8", n_series + 1))
+            n = self._items(f"{spec.name}.{spec.params[0]}", 8)
+        return layout + [(f"{spec.name}.{name}", "<f8", n) for name in spec.params]
+
+    def _items(self, name: str, size: int) -> int:
+        """Return how many items an array has by the size of its member."""
+        member = self._member(f"{name}.npy")
+        n = (member.file_size - self._HEADER) // size
+        if n < 0 or name == "series.offsets" and n == 0:
+            raise ArtifactError(f"{name}.npy has {member.file_size} bytes: too few")
+        return n
+
+    def _array(self, name: str, dtype: str, n: int) -> NDArray:
+        """Return an array that cannot be written to. Its header has only one form."""
+        want = self._HEADER + n * np.dtype(dtype).itemsize
+        data = self._read(f"{name}.npy", want)
+        text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({n},), }}"
+        header = b"\x93NUMPY\x01\x00" + struct.pack("<H", self._HEADER - 10)
+        header += text.ljust(self._HEADER - 11).encode() + b"\n"
+        if data[: self._HEADER] != header:
+            raise ArtifactError(
+                f"{name}.npy begins with {data[: self._HEADER].rstrip()!r}, want {text}"
+            )
+        return np.frombuffer(data, dtype, n, self._HEADER) if n else np.empty(0, dtype)
+
+    def _member(self, name: str) -> zipfile.ZipInfo:
+        if name not in self._members:
+            raise ArtifactError(f"{name} is missing")
+        member = self._members[name]
+        if member.compress_type != zipfile.ZIP_STORED or member.compress_size != member.file_size:
+            raise ArtifactError(f"{name} is compressed, want it stored")
+        return member
+
+    def _read(self, name: str, size: Optional[int] = None) -> bytes:
+        member = self._member(name)
+        if size is not None and member.file_size != size:
+            raise ArtifactError(f"{name} has {member.file_size} bytes, want {size}")
+        try:
+            data = self._zip.read(member)
+        except _BROKEN_ZIP as error:
+            raise ArtifactError(f"{name}: {error}") from error
+        if len(data) != member.file_size:
+            raise ArtifactError(
+                f"{name} has {len(data)} bytes, but its header says {member.file_size}"
+            )
+        return data
+
+
+# What zipfile raises on a file that is not in order.
+_BROKEN_ZIP = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError,
+    struct.error, IndexError,
+)  # fmt: skip
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError(f"a key stands twice among {', '.join(key for key, _ in pairs)}")
+    return dict(pairs)
+
+
+def _refuse_constant(token: str) -> None:
+    raise ValueError(f"{token} is not JSON")
+
+
+# The manifest. Errors name the value and what it should be.
+
+
+def _check_manifest(m: Any) -> None:
+    """Check what is read of the manifest, but for its features."""
+    if not isinstance(m, dict):
+        raise ArtifactError("manifest.json is no object")
+    if "kind" in m:
+        raise ArtifactError(f"a file of kind {m['kind']!r}, want an artifact")
+    if _get(m, "", "format", int) != FORMAT:
+        raise ArtifactError(f"format {m['format']}, want {FORMAT}: another tare wrote it")
+    _get(m, "", "pipeline", str)
+    _get(m, "", "revision", int)
+    _get(m, "", "cutoff", dict)
+    _get(_get(m, "", "series", dict), "series", "learned", int)
+    _get(_get(m, "", "records", dict), "records", "learned", int)
+    record = _get(m, "", "record", dict)
+    _get(_get(record, "record", "series", dict, {}), "record.series", "fields", list, [])
+    if record.get("bad_value") not in ("reject", "missing"):
+        raise _wrong("record.bad_value", record.get("bad_value"), "reject or missing")
+    features, pooled = _objects(m, "", "features"), _objects(m, "", "pooled")
+    if not features or len(pooled) != len(features):
+        raise _wrong("pooled", pooled, f"one for each of {len(features)} features, at least one")
+
+
+def _feature_specs(m: dict) -> list[_Spec]:
+    specs = [_feature_spec(at, f) for at, f in _objects(m, "", "features")]
+    names = [s.name for s in specs]
+    if len(set(names)) != len(names) or "series" in names:
+        raise ArtifactError(
+            f"manifest.json: the names of the features are not unique: {', '.join(names)}"
+        )
+    if m.get("columns") != names:
+        raise ArtifactError(f"manifest.json: columns are {m.get('columns')!r}, want {names!r}")
+    return specs
+
+
+def _feature_spec(at: str, f: dict) -> _Spec:
+    scaler = _get(f, at, "scaler", dict)
+    _check_scaler(f"{at}.scaler", scaler)
+    pre = [_pre(place, p) for place, p in _objects(f, at, "pre", [])]
+    impute = _get(f, at, "impute", dict, {})
+    kind = impute.get("kind")
+    if kind not in (None, "mean", "median", "constant"):
+        raise _wrong(f"{at}.impute", kind, "mean, median or constant")
+    return _Spec(
+        _get(f, at, "name", str),
+        scaler["kind"],
+        scaler,
+        pre,
+        kind,
+        _number(impute, f"{at}.impute", "constant", 0.0),
+    )
+
+
+def _check_scaler(at: str, scaler: dict) -> None:
+    kind = _get(scaler, at, "kind", str)
+    if kind not in _KINDS:
+        raise _wrong(at, kind, f"one of {', '.join(_KINDS)}")
+    _get(scaler, at, "clip", bool, False)
+    if kind == "minmax":
+        ends = _get(scaler, at, "feature_range", list)
+        if len(ends) != 2 or not all(_is_number(x) for x in ends) or not ends[0] < ends[1]:
+            raise _wrong(f"{at}.feature_range", ends, "two numbers that rise")
+    output = scaler.get("output_distribution")
+    if kind == "quantile" and output not in ("uniform", "normal"):
+        raise _wrong(f"{at}.output_distribution", output, "uniform or normal")
+
+
+def _pre(at: str, p: dict) -> Any:
+    """Make a pre-transform of its description."""
+    kind = _get(p, at, "kind", str)
+    if kind == "affine":
+        scale = _number(p, at, "scale")
+        if scale == 0:
+            raise _wrong(f"{at}.scale", scale, "another number")
+        return _Affine(scale, _number(p, at, "offset", 0.0))
+    if kind == "clip":
+        low, high = _number(p, at, "min", -np.inf), _number(p, at, "max", np.inf)
+        if not low < high or np.isinf([low, high]).all():
+            raise _wrong(at, f"clip from {low} to {high}", "two bounds that rise, or one")
+        return _Clip(low, high)
+    if kind not in _FUNCTIONS:
+        raise _wrong(at, kind, f"one of {', '.join([*_FUNCTIONS, 'affine', 'clip'])}")
+    return _FUNCTIONS[kind]
+
+
+def _get(obj: dict, at: str, key: str, kind: type, *default: Any) -> Any:
+    """Return obj[key], which must be of a type, or the default if it is not there."""
+    value = obj.get(key, *default)
+    if not isinstance(value, kind) or kind is int and isinstance(value, bool):
+        raise _wrong(f"{at}.{key}" if at else key, value, _JSON_TYPES[kind])
+    return value
+
+
+_JSON_TYPES = {
+    str: "a string",
+    int: "an integer",
+    bool: "true or false",
+    list: "an array",
+    dict: "an object",
+}
+
+
+def _objects(obj: dict, at: str, key: str, *default: Any) -> list[tuple[str, dict]]:
+    """Return the place and value of each item of obj[key], an array of objects."""
+    place = f"{at}.{key}" if at else key
+    items = [(f"{place}[{i}]", item) for i, item in enumerate(_get(obj, at, key, list, *default))]
+    for where, item in items:
+        _get({where: item}, "", where, dict)
+    return items
+
+
+def _number(obj: dict, at: str, key: str, *default: float) -> float:
+    value = obj.get(key, *default)
+    if not (_is_number(value) or default and value is default[0]):
+        raise _wrong(f"{at}.{key}", value, f"a number within ±{MAX_MAGNITUDE}")
+    return float(value)
+
+
+def _is_number(x: Any, most: float = MAX_MAGNITUDE) -> bool:
+    return isinstance(x, (int, float)) and not isinstance(x, bool) and abs(x) <= most
+
+
+def _wrong(place: str, value: Any, want: str) -> ArtifactError:
+    return ArtifactError(f"manifest.json: {place} is {value!r}, want {want}")
+
+
+# The numbers: none that no training can have left behind.
+
+
+def _check_numbers(s: Scaler) -> None:
+    _check_rising("series.offsets", s.series._offsets, len(s.series._text))
+    last = None
+    for name in s.series._encoded():
+        if last is not None and name <= last:
+            raise ArtifactError(f"series {_decode(name)!r} does not sort after {_decode(last)!r}")
+        last = name
+    learned = s.manifest["series"]["learned"], s.manifest["records"]["learned"]
+    if learned != (len(s.series), sum(s._records.tolist())):
+        raise ArtifactError(
+            f"{len(s.series)} series, but manifest.json says {learned[0]}, of {learned[1]} records"
+        )
+    for f in s._features:
+        _check_feature(f, s)
+
+
+def _check_rising(name: str, offsets: NDArray[np.uint64], end: int) -> None:
+    if offsets[0] != 0 or offsets[-1] != end or np.any(offsets[:-1] > offsets[1:]):
+        raise ArtifactError(f"{name} do not rise from 0 to {end}")
+
+
+def _check_feature(f: _Feature, s: Scaler) -> None:
+    count, missing = f.stats["count"], f.stats["missing"]
+
+    def refuse(bad: NDArray[np.bool_], why: str) -> None:
+        if bad.any():
+            raise ArtifactError(
+                f"feature {f.spec.name!r}, series {s.series[int(np.argmax(bad))]!r}: {why}"
+            )
+
+    refuse(
+        (count > s._records) | (missing != s._records - count),
+        "the values and those missing are not its records",
+    )
+    numbers = [f.stats[name] for name in ("data_min", "data_max", "data_mean", "data_var")]
+    numbers += [] if f.impute is None else [f.impute]
+    numbers += [] if f.spec.ragged else f.params
+    for array in numbers:
+        odd = np.where(count > 0, ~np.isfinite(array), ~np.isnan(array))
+        refuse(odd, "a number learned from values is not finite, or one from none is not NaN")
+    refuse(f.stats["data_min"] > f.stats["data_max"], "its minimum is above its maximum")
+    refuse(f.stats["data_var"] < 0, "its variance is below 0")
+    if f.spec.ragged:
+        _check_landmarks(f, refuse)
+    elif "scale" in f.spec.params:
+        refuse(f.params[f.spec.params.index("scale")] == 0, "a scale of 0")
+
+
+def _check_landmarks(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], None]) -> None:
+    """Check that the landmarks of each series rise, the references within [0, 1]."""
+    references = f.params[0]
+    _check_rising(f"{f.spec.name}.offsets", f.offsets, len(references))
+    size = np.diff(f.offsets.astype(np.int64))
+    learned = f.stats["count"] > 0
+    refuse(learned & (size == 0), "no landmarks")
+    owner = np.repeat(np.arange(len(size)), size)
+
+    def refuse_at(bad: NDArray[np.bool_], why: str) -> None:
+        refuse(np.bincount(owner[bad], minlength=len(size)) > 0, why)
+
+    for array in f.params:
+        odd = np.where(learned[owner], ~np.isfinite(array), ~np.isnan(array))
+        refuse_at(odd, "a landmark learned from values is not finite, or one from none is not NaN")
+        falls = np.zeros(len(array), bool)
+        falls[1:] = (array[1:] < array[:-1]) & (owner[1:] == owner[:-1])
+        refuse_at(falls, "the landmarks do not rise")
+    refuse_at((references < 0) | (references > 1), "a reference outside of [0, 1]")
+
+
+def _check_examples(s: Scaler) -> None:
+    """Run the manifest's rows: they must come out, and back, to the last bit."""
+    examples = _objects(s.manifest, "", "examples")
+    if not examples:
+        return
+    names = [_get(example, at, "series", str) for at, example in examples]
+    raw, normalized, inverse = (
+        np.array([_example_row(example, at, key, s.n_features_in_) for at, example in examples])
+        for key in ("raw", "normalized", "inverse")
+    )
+    ids = s.series.ids(names)
+    if np.any(ids < 0):
+        name = names[int(np.argmax(ids < 0))]
+        raise ArtifactError(f"an example is of series {name!r}, which is not in the artifact")
+    z = _by_block(raw, ids, len(s.series), [f.transform for f in s._features])
+    back = _by_block(z, ids, len(s.series), [f.inverse for f in s._features])
+    for what, got, want in (("normalized", z, normalized), ("inverse", back, inverse)):
+        differ = (got != want) & ~(np.isnan(got) & np.isnan(want))
+        if differ.any():
+            row, i = np.argwhere(differ)[0]
+            raise ArtifactError(
+                f"{examples[row][0]}, series {names[row]!r}, {s.columns[i]}: {what} "
+                f"{float(got[row, i])!r}, the artifact says {float(want[row, i])!r}"
+            )
+
+
+def _example_row(example: dict, at: str, key: str, n: int) -> list[float]:
+    row = _get(example, at, key, list)
+    if len(row) != n or not all(x is None or _is_number(x, sys.float_info.max) for x in row):
+        raise _wrong(f"{at}.{key}", row, f"{n} numbers or nulls")
+    return [np.nan if x is None else float(x) for x in row]
+
+
+# Elementary functions. numpy's differ in their last bit from machine to machine
+# and from Go's; these are built from +, -, *, / and the square root alone, in
+# the order of the Go tool (scale/elementary.go, scale/normal.go), and so have
+# its bits.
+
+_LN2_HI, _LN2_LO = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # ln 2 in two parts
+_LOG2_E = 1.44269504088896338700e00
+_EXP_MAX, _EXP_MIN = 7.09782712893383973096e02, -7.45133219101941108420e02  # beyond: infinite, 0
+
+# (log(1+f) - log(1-f) - 2s) / s^3 in s^2, where s = f/(2+f).
+_LOG_POLY = (
+    6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01,
+    2.222219843214978396e-01, 1.818357216161805012e-01, 1.531383769920937332e-01,
+    1.479819860511658591e-01,
+)
+# r - r(exp(r)+1)/(exp(r)-1) + 2, divided by r^2, in r^2.
+_EXP_POLY = (
+    1.66666666666666657415e-01, -2.77777777770155933842e-03, 6.61375632143793436117e-05,
+    -1.65339022054652515390e-06, 4.13813679705723846039e-08,
+)
+# 6/r ((exp(r)+1)/(exp(r)-1) - 2/r) in r^2/2.
+_EXPM1_POLY = (
+    1.0, -3.33333333333331316428e-02, 1.58730158725481460165e-03, -7.93650757867487942473e-05,
+    4.00821782732936239552e-06, -2.01099218183624371326e-07,
+)
+# (sinh(x) - x) / x^3 in x^2: Taylor's series.
+_SINH_POLY = (
+    1 / 6, 1 / 120, 1 / 5040, 1 / 362880, 1 / 39916800, 1 / 6227020800, 1 / 1307674368000,
+    1 / 355687428096000, 1 / 121645100408832000,
+)
+
+
+def _poly(x: Floats, c: tuple[float, ...]) -> Floats:
+    """Return c[0] + x (c[1] + x (c[2] + ...))."""
+    y = x * c[-1]
+    y += c[-2]
+    for a in reversed(c[:-2]):
+        y *= x
+        y += a
+    return y
+
+
+def _log(x: Floats) -> Floats:
+    """Return the natural logarithm, NaN for x <= 0."""
+    m, k = _normalize(x)
+    return np.where(x > 0, _log_sum(k, m - 1, 0.0), np.nan)
+
+
+def _log1p(x: Floats) -> Floats:
+    """Return log(1 + x), NaN for x <= -1."""
+    return np.where(x > -1, _log1p_sum(x, 0.0), np.nan)
+
+
+def _asinh(x: Floats) -> Floats:
+    """Return log(x + sqrt(x^2 + 1)), carrying the errors of root and sum along."""
+    a = np.abs(x)
+    u, rest = _add_one(a * a)
+    root = np.sqrt(u)
+    high = _short(root)
+    low = root - high
+    rest = rest + ((u - high * high) - 2 * high * low - low * low)  # u - root^2
+    total = a + (root - 1)
+    near = _log1p_sum(total, (root - 1) - (total - a) + rest / (2 * root))
+    m, k = _normalize(a)
+    return np.copysign(np.where(a >= 1 << 28, _log_sum(k + 1, m - 1, 0.0), near), x)
+
+
+def _short(x: Floats) -> Floats:
+    """Return x cut to 21 bits. Its square is exact, and so is its product with what was cut."""
+    return (x.view(np.int64) & ~0xFFFFFFFF).view(np.float64)
+
+
+def _log1p_sum(x: Floats, e: Union[Floats, float]) -> Floats:
+    """Return log(1 + x + e) for a small correction e of x > -1."""
+    near = (x > -0.29289321881345247560) & (
+        x < 0.41421356237309504880
+    )  # 1 + x in (sqrt 1/2, sqrt 2)
+    u, rest = _add_one(x)
+    m, k = _normalize(u)
+    f = np.where(near, x, m - 1)
+    c = np.where(near, e / (1 + x), (rest + e) / u)
+    return _log_sum(np.where(near, 0, k), f, c)
+
+
+def _add_one(x: Floats) -> tuple[Floats, Floats]:
+    """Return 1 + x and what its rounding took away."""
+    total = 1 + x
+    return total, np.where(np.abs(x) < 1, x - (total - 1), 1 - (total - x))
+
+
+def _normalize(x: Floats) -> tuple[Floats, Ints]:
+    """Return m in [sqrt 1/2, sqrt 2) and k with x = m 2^k, for x > 0."""
+    tiny = x < 2.0**-1022
+    bits = np.where(tiny, x * 2.0**54, x).view(np.int64)
+    k = (bits - 0x3FE6A09E667F3BCD) >> 52  # the bits of sqrt 1/2
+    return (bits - (k << 52)).view(np.float64), np.where(tiny, k - 54, k)
+
+
+def _log_sum(k: Ints, f: Floats, c: Union[Floats, float]) -> Floats:
+    """Return k ln 2 + log(1 + f) + c for a small correction c and 1 + f in [sqrt 1/2, sqrt 2)."""
+    s = f / (2 + f)
+    z = s * s
+    half = 0.5 * f * f
+    tail = s * (half + z * _poly(z, _LOG_POLY)) + (k * _LN2_LO + c)
+    return k * _LN2_HI - ((half - tail) - f)
+
+
+def _exp(x: Floats) -> Floats:
+    """Return e^x."""
+    inside = (x >= _EXP_MIN) & (x <= _EXP_MAX)
+    v, rest, k = _exp_parts(np.where(inside, x, 0.0))
+    y = np.where(inside, np.ldexp(1 + (v - rest), k), np.nan)
+    return np.where(x > _EXP_MAX, np.inf, np.where(x < _EXP_MIN, 0.0, y))
+
+
+def _sinh(x: Floats) -> Floats:
+    """Return (e^x - e^-x) / 2."""
+    a = np.abs(x)
+    z = a * a
+    v, rest, k = _exp_parts(np.where((a >= 1) & (a < 711), a, 1.0))
+    reciprocal = np.ldexp(1 / (1 + (v - rest)), -2 * k)
+    e, lost = _add_one(v)
+    y = np.copysign(np.ldexp(e + (lost - rest - reciprocal), k - 1), x)
+    return np.where(a < 1, x + x * (z * _poly(z, _SINH_POLY)), np.where(a < 711, y, x * np.inf))
+
+
+def _exp_parts(x: Floats) -> tuple[Floats, Floats, NDArray[np.int32]]:
+    """Return v, |v| <= ln(2)/2, a rest of up to v^2/2 and k with e^x = (1 + v - rest) 2^k."""
+    hi, lo, k = _split_exp(x)
+    r = hi - lo
+    t = r * r
+    c = r - t * _poly(t, _EXP_POLY)
+    return hi, lo - (r * c) / (2 - c), k
+
+
+def _split_exp(x: Floats) -> tuple[Floats, Floats, NDArray[np.int32]]:
+    """Return x as k ln 2 + hi - lo, |hi - lo| <= ln(2)/2."""
+    k = np.trunc(_LOG2_E * x + np.copysign(0.5, x))
+    return x - k * _LN2_HI, k * _LN2_LO, k.astype(np.int32)
+
+
+def _expm1(x: Floats) -> Floats:
+    """Return e^x - 1."""
+    inside = (x >= -38.816242111356935) & (x <= _EXP_MAX)  # -56 ln 2
+    hi, lo, k = _split_exp(np.where(inside, x, 0.0))
+    r = hi - lo
+    c = (hi - r) - lo
+    half = 0.5 * r
+    square = r * half
+    q = _poly(square, _EXPM1_POLY)
+    t = 3 - q * half
+    e = square * ((q - t) / (6 - r * t))
+    y = np.where(k == 0, r - (r * e - square), _scaled_expm1(k, r, r * (e - c) - c - square))
+    y = np.where(inside, y, np.nan)
+    return np.where(x > _EXP_MAX, np.inf, np.where(x < -38.816242111356935, -1.0, y))
+
+
+def _scaled_expm1(k: NDArray[np.int32], r: Floats, e: Floats) -> Floats:
+    """Return 2^k (1 + r - e) - 1 in the order that loses least."""
+    one = np.ldexp(1.0, -k)
+    return np.select(
+        [k == -1, (k == 1) & (r < -0.25), k == 1, (k <= -2) | (k > 56), k < 20],
+        [
+            0.5 * (r - e) - 0.5,
+            -2 * (e - (r + 0.5)),
+            1 + 2 * (r - e),
+            np.ldexp(1 - (e - r), k) - 1,
+            np.ldexp((1 - one) - (e - r), k),
+        ],
+        np.ldexp((r - (e + one)) + 1, k),
+    )
+
+
+def _square(y: Floats) -> Floats:
+    """Return the inverse of the square root, which is never negative."""
+    return np.where(y < 0, np.nan, y * y)
+
+
+_FUNCTIONS = {
+    "log": _Pre(_log, _exp),
+    "log1p": _Pre(_log1p, _expm1),
+    "sqrt": _Pre(np.sqrt, _square),
+    "asinh": _Pre(_asinh, _sinh),
+}
+
+# (erf(x)-x) / x in x^2, |x| < 0.84375, and its denominator.
+_ERF = (
+    (
+        1.28379167095512558561e-01, -3.25042107247001499370e-01, -2.84817495755985104766e-02,
+        -5.77027029648944159157e-03, -2.37630166566501626084e-05,
+    ),
+    (
+        1.0, 3.97917223959155352819e-01, 6.50222499887672944485e-02, 5.08130628187576562776e-03,
+        1.32494738004321644526e-04, -3.96022827877536812320e-06,
+    ),
+)
+# erf(x) - _ERF_AT_ONE in x-1, 0.84375 <= x < 1.25.
+_ERF_ONE = (
+    (
+        -2.36211856075265944077e-03, 4.14856118683748331666e-01, -3.72207876035701323847e-01,
+        3.18346619901161753674e-01, -1.10894694282396677476e-01, 3.54783043256182359371e-02,
+        -2.16637559486879084300e-03,
+    ),
+    (
+        1.0, 1.06420880400844228286e-01, 5.40397917702171048937e-01, 7.18286544141962662868e-02,
+        1.26171219808761642112e-01, 1.36370839120290507362e-02, 1.19844998467991074170e-02,
+    ),
+)
+# log(x erfc(x)) + x^2 + 0.5625 in 1/x^2, 1.25 <= x < 1/0.35.
+_ERFC = (
+    (
+        -9.86494403484714822705e-03, -6.93858572707181764372e-01, -1.05586262253232909814e01,
+        -6.23753324503260060396e01, -1.62396669462573470355e02, -1.84605092906711035994e02,
+        -8.12874355063065934246e01, -9.81432934416914548592e00,
+    ),
+    (
+        1.0, 1.96512716674392571292e01, 1.37657754143519042600e02, 4.34565877475229228821e02,
+        6.45387271733267880336e02, 4.29008140027567833386e02, 1.08635005541779435134e02,
+        6.57024977031928170135e00, -6.04244152148580987438e-02,
+    ),
+)
+# The same, x >= 1/0.35.
+_ERFC_FAR = (
+    (
+        -9.86494292470009928597e-03, -7.99283237680523006574e-01, -1.77579549177547519889e01,
+        -1.60636384855821916062e02, -6.37566443368389627722e02, -1.02509513161107724954e03,
+        -4.83519191608651397019e02,
+    ),
+    (
+        1.0, 3.03380607434824582924e01, 3.25792512996573918826e02, 1.53672958608443695994e03,
+        3.19985821950859553908e03, 2.55305040643316442583e03, 4.74528541206955367215e02,
+        -2.24409524465858183362e01,
+    ),
+)
+# (x/sqrt(2 pi) - w) / w^3 in w^2, w = p - 1/2, |w| <= 3/8.
+_CENTER = (
+    (
+        -1.23916583867381258016e0, 1.39312609387279679503e1, -5.66762857469070293439e1,
+        9.80010754185999661536e1, -5.99633501014107895267e1,
+    ),
+    (
+        -1.18331621121330003142e0, 1.59056225126211695515e1, -8.20372256168333339912e1,
+        2.00260212380060660359e2, -2.25462687854119370527e2, 8.63602421390890590575e1,
+        4.67627912898881538453e0, 1.95448858338141759834e0, 1.0,
+    ),
+)
+# z (z - log(z)/z - x) in 1/z, z = sqrt(-2 log p), 2 <= z < 8.
+_TAIL = (
+    (
+        -8.57456785154685413611e-4, -3.50424626827848203418e-2, -1.40256079171354495875e-1,
+        2.18663306850790267539e0, 1.46849561928858024014e1, 4.40805073893200834700e1,
+        5.71628192246421288162e1, 3.15251094599893866154e1, 4.05544892305962419923e0,
+    ),
+    (
+        -9.33259480895457427372e-4, -3.80806407691578277194e-2, -1.42182922854787788574e-1,
+        2.50464946208309415979e0, 1.50425385692907503408e1, 4.13172038254672030440e1,
+        4.53907635128879210584e1, 1.57799883256466749731e1, 1.0,
+    ),
+)
+# The same, 8 <= z < 64.
+_FAR_TAIL = (
+    (
+        6.23974539184983293730e-9, 2.65806974686737550832e-6, 3.01581553508235416007e-4,
+        1.23716634817820021358e-2, 2.01485389549179081538e-1, 1.33303460815807542389e0,
+        3.93881025292474443415e0, 6.91522889068984211695e0, 3.23774891776946035970e0,
+    ),
+    (
+        6.79019408009981274425e-9, 2.89247864745380683936e-6, 3.28014464682127739104e-4,
+        1.34204006088543189037e-2, 2.16236993594496635890e-1, 1.37702099489081330271e0,
+        3.67983563856160859403e0, 6.02427039364742014255e0, 1.0,
+    ),
+)
+_ERF_AT_ONE = 8.45062911510467529297e-01  # rounded to 24 bits
+_EXP_M2 = 0.13533528323661269189  # exp(-2)
+_ONE_LESS_EXP_M2 = 0.86466471676338730811
+_SQRT_2PI = 2.50662827463100050242
+_SQRT_2, _SQRT_HALF = 1.41421356237309504880, 0.70710678118654752440
+
+
+def _quotient(x: Floats, p: tuple[tuple[float, ...], tuple[float, ...]]) -> Floats:
+    return _poly(x, p[0]) / _poly(x, p[1])
+
+
+def _normal_cdf(x: Floats) -> Floats:
+    """Return the probability that a standard normal variable is below x."""
+    a = np.abs(x)
+    z = a * _SQRT_HALF
+    half = 0.5 * (z + z * _quotient(z * z, _ERF))
+    tail = _normal_tail(a, z)
+    return np.where(z < 0.84375, 0.5 + np.copysign(half, x), np.where(x > 0, 1 - tail, tail))
+
+
+def _normal_tail(a: Floats, z: Floats) -> Floats:
+    """Return the probability beyond a, where z = a/sqrt 2 >= 0.84375.
+
+    The exponential of -a^2/2 comes from a itself, with a^2 in two parts: the
+    rounding of z would cost a relative error of a^2.
+    """
+    near = 0.5 * ((1 - _ERF_AT_ONE) - _quotient(z - 1, _ERF_ONE))
+    s = 2 / (a * a)
+    correction = np.where(z < 2.8571428571428571429, _quotient(s, _ERFC), _quotient(s, _ERFC_FAR))
+    b = _short(a)
+    far = _exp(-(0.5 * b * b) - 0.5625) * _exp(0.5 * (b - a) * (b + a) + correction)
+    far = far / (_SQRT_2 * a)
+    return np.where(z < 1.25, near, np.where(a > 40, 0.0, far))
+
+
+def _normal_quantile(p: Floats) -> Floats:
+    """Return the x below which a standard normal variable lies with probability p.
+
+    That is -inf for 0, inf for 1 and NaN outside of [0, 1].
+    """
+    upper = p > _ONE_LESS_EXP_M2
+    w = p - 0.5
+    square = w * w
+    x = _SQRT_2PI * (w + w * ((square * _poly(square, _CENTER[0])) / _poly(square, _CENTER[1])))
+    tails = np.flatnonzero(~((p > _EXP_M2) & ~upper))
+    tail = _normal_quantile_tail(np.where(upper, 1 - p, p)[tails])
+    x[tails] = np.where(upper[tails], -tail, tail)
+    return np.where(p == 0, -np.inf, np.where(p == 1, np.inf, x))
+
+
+def _normal_quantile_tail(p: Floats) -> Floats:
+    """Return the quantile of p <= exp(-2)."""
+    z = np.sqrt(-2 * _log(p))
+    y = 1 / z
+    first = z - _log(z) / z
+    x = (y * _poly(y, _TAIL[0])) / _poly(y, _TAIL[1])
+    far = np.flatnonzero(~(z < 8))
+    x[far] = (y[far] * _poly(y[far], _FAR_TAIL[0])) / _poly(y[far], _FAR_TAIL[1])
+    return x - first
+
+
+# The command.
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Check an artifact and print what is in it; return 0, 1 for no file, 5 for a refused one."""
+    parser = argparse.ArgumentParser(
+        prog="tare.py", description="Check an artifact of tare and say what is in it."
+    )
+    parser.add_argument("artifact", help="an artifact, *.npz")
+    path = parser.parse_args(arguments).artifact
+    try:
+        scaler = load(path)
+    except ArtifactError as error:
+        print(error, file=sys.stderr)
+        return 5
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(_summary(path, scaler))
+    return 0
+
+
+def _summary(path: str, s: Scaler) -> str:
+    m = s.manifest
+    cutoff = ", ".join(f"{key} {value}" for key, value in m["cutoff"].items() if key != "kind")
+    lines = [
+        f"artifact  {path}",
+        f"id        {s.id}",
+        f"pipeline  {m['pipeline']}, revision {m['revision']}",
+        f"cutoff    {m['cutoff'].get('kind')}{': ' + cutoff if cutoff else ''}",
+        f"learned   {m['records']['learned']} records of {len(s.series)} series",
+        "",
+        *_aligned([_feature_row(f, pooled) for f, pooled in zip(m["features"], m["pooled"])]),
+        "",
+        f"examples: ok ({len(m['examples'])} rows)",
+    ]
+    return "\n".join(lines)
+
+
+def _feature_row(f: dict, pooled: dict) -> list[str]:
+    var = pooled.get("var")
+    numbers = [
+        pooled.get("min"),
+        pooled.get("mean"),
+        None if var is None else var**0.5,
+        pooled.get("max"),
+    ]
+    pre = "+".join(p["kind"] for p in f.get("pre", [])) or "-"
+    counts = [str(pooled.get("count")), str(pooled.get("missing"))]
+    return [
+        f["name"],
+        pre,
+        f["scaler"]["kind"],
+        *counts,
+        *("-" if x is None else f"{x:.6g}" for x in numbers),
+    ]
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    rows = [["feature", "pre", "scaler", "values", "missing", "min", "mean", "sd", "max"], *rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths)) for row in rows]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
