@@ -1,0 +1,295 @@
+// Package bench measures tare end to end, from the bytes of records to the
+// artifact and to the bytes of normalized records, beside what a plain Go
+// program does with the usual libraries.
+//
+//	go test -bench . ./bench
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/influxdata/tdigest"
+
+	"tare/fit"
+	"tare/frozen"
+	"tare/record"
+	"tare/scale"
+	"tare/schema"
+	"tare/sink"
+	"tare/store"
+	"tare/stream"
+)
+
+const (
+	features = 8
+	series   = 1000
+)
+
+// records writes n records of 1,000 sensors with eight numbers each, 170 bytes
+// on average, a second apart.
+func records(n int) []byte {
+	r := rand.New(rand.NewPCG(1, 2))
+	var b bytes.Buffer
+	for i := range n {
+		appendRecord(&b, r, i)
+	}
+	return b.Bytes()
+}
+
+func appendRecord(b *bytes.Buffer, r *rand.Rand, i int) {
+	fmt.Fprintf(b, `{"sensor":"pump-%04d","ts":%d`, r.IntN(series), 1_772_000_000_000+int64(i)*1000)
+	for k := range features {
+		fmt.Fprintf(b, `,"f%d":%.*f`, k, 2+k%5, 20+float64(10*k)+5*r.NormFloat64())
+	}
+	b.WriteString("}\n")
+}
+
+// plan learns all features with one kind of scaler; the first half of n records
+// is training.
+func plan(tb testing.TB, kind string, cutoff fit.Cutoff) *fit.Plan {
+	spec, err := scale.Default(kind)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &fit.Plan{MinSamples: 2, MaxSeries: 1_000_000, Cutoff: cutoff, Record: schema.Schema{
+		Format: schema.JSON, Series: schema.Series{Fields: []string{"sensor"}}, Time: schema.Time{Field: "ts", Layout: schema.UnixMilli},
+		BadValue: schema.Reject, Limits: schema.DefaultLimits()}}
+	for k := range features {
+		name := fmt.Sprintf("f%d", k)
+		p.Record.Features = append(p.Record.Features, schema.Feature{Name: name, Field: name})
+		p.Features = append(p.Features, frozen.Feature{Name: name, Scaler: spec})
+	}
+	return p
+}
+
+func decoder(s *schema.Schema) stream.NewDecoder {
+	return func([]byte) (record.Decoder, error) { return record.NewJSON(s) }
+}
+
+func learn(tb testing.TB, p *fit.Plan, in io.Reader) *stream.Fit {
+	source, err := stream.NewFiles([]string{stream.Stdin}, schema.JSON, in)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f := stream.Fitter{Plan: p, Source: source, NewDecoder: decoder(&p.Record)}
+	learned, err := f.Run(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return learned
+}
+
+func freeze(tb testing.TB, learned *stream.Fit) *store.Artifact {
+	id := stream.Identity{Pipeline: "bench", Revision: 1,
+		Normalize: store.Normalize{Emit: store.EmitAll, UnknownSeries: store.UnknownMissing, OnError: store.OnErrorContinue},
+		Output:    record.Output{Value: record.Replace, Dtype: record.Float64, Missing: record.MissingNaN, Meta: record.MetaHeaders}}
+	result, err := learned.Freeze(id)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var b bytes.Buffer
+	if _, err := store.WriteArtifact(&b, &result.Manifest, result.Frozen); err != nil {
+		tb.Fatal(err)
+	}
+	a, err := store.ReadArtifact(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return a
+}
+
+func normalize(tb testing.TB, a *store.Artifact, in io.Reader, out io.Writer) stream.NormalizeCounts {
+	source, err := stream.NewFiles([]string{stream.Stdin}, schema.JSON, in)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m := &a.Manifest
+	n := stream.Normalizer{Artifact: a, Policy: m.Normalize, Source: source, NewDecoder: decoder(&m.Record)}
+	n.Output.Open = func(header []byte, end string) (sink.Writer, error) { return sink.NewLines(out, header, end), nil }
+	n.Output.NewEncoder = func(header []byte) (record.Encoder, error) {
+		return record.NewEncoder(&m.Record, m.Output, header)
+	}
+	counts, err := n.Run(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return counts
+}
+
+const batch = 100_000
+
+func perRecord(b *testing.B) {
+	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(0, "ns/op")
+}
+
+func BenchmarkFit(b *testing.B) {
+	data := records(batch)
+	for _, kind := range []string{scale.Standard, scale.Robust} {
+		b.Run("tare/"+kind, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				learn(b, plan(b, kind, fit.Cutoff{Kind: fit.End}), bytes.NewReader(data))
+			}
+			perRecord(b)
+		})
+	}
+	b.Run("plain/robust", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		for b.Loop() {
+			plainFit(b, data)
+		}
+		perRecord(b)
+	})
+}
+
+func BenchmarkTransform(b *testing.B) {
+	data := records(batch)
+	var statistics map[string]*[features]plain
+	for _, kind := range []string{scale.Standard, scale.Quantile} {
+		a := freeze(b, learn(b, plan(b, kind, fit.Cutoff{Kind: fit.End}), bytes.NewReader(data)))
+		b.Run("tare/"+kind, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				normalize(b, a, bytes.NewReader(data), io.Discard)
+			}
+			perRecord(b)
+		})
+	}
+	statistics = plainFit(b, data)
+	b.Run("plain/standard", func(b *testing.B) {
+		b.SetBytes(int64(len(data)))
+		for b.Loop() {
+			plainTransform(b, data, statistics)
+		}
+		perRecord(b)
+	})
+}
+
+// A plain is what a plain program keeps of one series and feature.
+type plain struct {
+	n, mean, m2 float64
+	digest      *tdigest.TDigest
+}
+
+// plainFit is the program that a team writes in an afternoon: encoding/json
+// into a map, Welford's moments, one influxdata/tdigest a sensor and feature.
+func plainFit(tb testing.TB, data []byte) map[string]*[features]plain {
+	all := map[string]*[features]plain{}
+	for line := range bytes.Lines(data) {
+		var fields map[string]any
+		if err := json.Unmarshal(line, &fields); err != nil {
+			tb.Fatal(err)
+		}
+		name := fields["sensor"].(string)
+		s := all[name]
+		if s == nil {
+			s = new([features]plain)
+			for k := range s {
+				s[k].digest = tdigest.NewWithCompression(100)
+			}
+			all[name] = s
+		}
+		for k := range s {
+			x := fields[names[k]].(float64)
+			p := &s[k]
+			p.n++
+			d := x - p.mean
+			p.mean += d / p.n
+			p.m2 += d * (x - p.mean)
+			p.digest.Add(x, 1)
+		}
+	}
+	return all
+}
+
+func plainTransform(tb testing.TB, data []byte, all map[string]*[features]plain) {
+	out := json.NewEncoder(io.Discard)
+	for line := range bytes.Lines(data) {
+		var fields map[string]any
+		if err := json.Unmarshal(line, &fields); err != nil {
+			tb.Fatal(err)
+		}
+		s := all[fields["sensor"].(string)]
+		for k := range s {
+			fields[names[k]] = (fields[names[k]].(float64) - s[k].mean) / math.Sqrt(s[k].m2/s[k].n)
+		}
+		if err := out.Encode(fields); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+var names = func() (n [features]string) {
+	for k := range n {
+		n[k] = fmt.Sprintf("f%d", k)
+	}
+	return n
+}()
+
+// generator makes records as they are read.
+type generator struct {
+	r       *rand.Rand
+	next, n int
+	buf     bytes.Buffer
+	seen    func(record int)
+}
+
+func (g *generator) Read(p []byte) (int, error) {
+	for g.buf.Len() < len(p) && g.next < g.n {
+		appendRecord(&g.buf, g.r, g.next)
+		g.next++
+		if g.next%500_000 == 0 && g.seen != nil {
+			g.seen(g.next)
+		}
+	}
+	return g.buf.Read(p)
+}
+
+// TestFlatMemory runs ten million records through both passes: what lives on
+// the heap behind the first million is all there ever is.
+func TestFlatMemory(t *testing.T) {
+	n := 10_000_000
+	if os.Getenv("TARE_LONG") == "" {
+		n = 1_500_000
+	}
+	var early, late uint64
+	watch := func(at int) {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		if at <= 1_000_000 {
+			early = max(early, m.HeapAlloc)
+		}
+		late = max(late, m.HeapAlloc)
+	}
+	p := plan(t, scale.Robust, fit.Cutoff{Kind: fit.EventTime, Time: fit.Instant(1_772_000_000_000+int64(n)*500) * 1_000_000})
+	start := time.Now()
+	learned := learn(t, p, &generator{r: rand.New(rand.NewPCG(3, 4)), n: n, seen: watch})
+	t.Logf("fit: %d records in %v, heap %d MiB after a million, %d MiB at most", n, time.Since(start).Round(time.Second), early>>20, late>>20)
+	if late > early+early/10+1<<20 {
+		t.Errorf("the fit pass grows from %d to %d bytes", early, late)
+	}
+	a := freeze(t, learned)
+	early, late = 0, 0
+	start = time.Now()
+	counts := normalize(t, a, &generator{r: rand.New(rand.NewPCG(3, 4)), n: n, seen: watch}, io.Discard)
+	t.Logf("transform: %d written in %v, heap %d MiB after a million, %d MiB at most", counts.Written, time.Since(start).Round(time.Second), early>>20, late>>20)
+	if late > early+early/10+1<<20 {
+		t.Errorf("the normalize pass grows from %d to %d bytes", early, late)
+	}
+	if counts.Written != int64(n) {
+		t.Errorf("%d of %d records written", counts.Written, n)
+	}
+}
