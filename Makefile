@@ -1,0 +1,51 @@
+# Tests that need nothing but Go: go test ./...
+# What needs more is here; each target installs what it needs into $(CACHE).
+
+CACHE       ?= $(CURDIR)/.cache
+VENV        := $(CACHE)/venv
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 30s
+# The packages whose sums reach the artifact's bytes.
+SUMS        := ./welford ./sketch ./scale ./frozen ./fit
+
+.PHONY: check lint race bits fuzz demo-clone python bench downloads
+
+check: lint race bits python
+
+# Three tries for each download, into one folder.
+try = $(1) || (sleep 5; $(1)) || (sleep 20; $(1))
+
+downloads:
+	$(call try,go mod download)
+	$(call try,go run $(STATICCHECK) -version)
+	python3 -m venv $(VENV)
+	$(call try,$(VENV)/bin/pip install --quiet --cache-dir $(CACHE)/pip -r python/requirements-test.txt)
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo 'gofmt would change:'; gofmt -l .; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+# Runs all tests under the race detector, and holds the tests that were skipped
+# against .ci/skips.txt.
+race:
+	@.ci/skips go test -race -shuffle=on -json ./...
+
+# The pinned hashes of welford, sketch and scale must come out of a build for
+# newer processors too, and no product that feeds a sum may be fused with it.
+bits:
+	GOAMD64=v3 go test $(SUMS) ./store
+	@.ci/fused $(SUMS)
+
+fuzz:
+	@.ci/fuzz $(FUZZTIME)
+
+demo-clone:
+	@.ci/demo
+
+python:
+	test -x $(VENV)/bin/python || $(MAKE) downloads
+	$(VENV)/bin/python -m pytest -q python
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./bench
