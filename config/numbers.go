@@ -194,8 +194,7 @@ func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + 
 // offsets is a mapping of partitions to offsets.
 func offsets(dst *map[int32]int64) kind {
 	const name = "a mapping of partitions to offsets such as {0: 42, 1: 17}"
-	var k kind
-	k = kind{
+	k := kind{
 		name: name,
 		mapping: func(r *reader, path string, n *yaml.Node) {
 			m := map[int32]int64{}

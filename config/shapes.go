@@ -220,8 +220,7 @@ func objectNode(keys []key) *yaml.Node {
 // list is a list of at least one element. Each starts as fresh and is read by
 // elem; sample is the element that the documentation describes.
 func list[T any](dst *[]T, name string, fresh, sample T, elem func(*T) kind) kind {
-	var k kind
-	k = kind{
+	k := kind{
 		name: name,
 		list: true,
 		keys: func() []key { return keysOf(elem(&sample)) },

@@ -19,7 +19,7 @@ FEATURES, SERIES, LANDMARKS = 8, 1000, 131
 
 
 def artifact(kind, **options):
-    """An artifact with 8 features of one kind, learned from nothing but a random number generator."""
+    """Make an artifact with 8 features of one kind, of random numbers."""
     rng = np.random.default_rng(1)
     manifest, _ = sample(["none"])
     names = [f"f{i}" for i in range(FEATURES)]

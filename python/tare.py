@@ -216,10 +216,11 @@ class Scaler:
             raise ValueError(f"unknown is {unknown!r}, want 'missing' or 'raise'")
         if series is None and self._keyed:
             raise TypeError(f"series is missing: say of which of {len(self.series)} each row is")
+        series = "" if series is None else series
         items = _items(series)
-        ids = self.series.ids((series or "") if items is None else items)
+        ids = self.series.ids(series if items is None else items)
         if items is None:
-            items, ids = [series or ""], np.full(n, ids)
+            items, ids = [series], np.full(n, ids)
         if len(ids) != n:
             raise ValueError(f"{len(ids)} series for {n} rows, want one a row, or one for all")
         if unknown == "raise" and np.any(ids < 0):
@@ -356,7 +357,7 @@ def _items(series: Any) -> Optional[list]:
         series = series.to_numpy()
     for convert in ("tolist", "to_pylist"):
         series = getattr(series, convert, lambda: series)()
-    if series is None or isinstance(series, (str, bytes, int)):
+    if isinstance(series, (str, bytes, int)):
         return None
     items = list(series)
     return [tuple(s) for s in items] if items and isinstance(items[0], list) else items

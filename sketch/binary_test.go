@@ -93,7 +93,14 @@ func TestUnmarshalRefuses(t *testing.T) {
 	f("weight too large", exact, weigh(exact, 1, 1<<31|2))
 	f("too many values", exact, func(b []byte) []byte {
 		binary.LittleEndian.PutUint64(b[moments:], 1<<31)
-		return weigh(exact, 0, 1<<31|(1<<31-4))(b)
+		return weigh(exact, 0, 1<<31|(1<<31-3))(b)
+	})
+	f("a count that is no multiple of 32", exact, func(b []byte) []byte {
+		binary.LittleEndian.PutUint64(b[moments:], 65)
+		return weigh(exact, 0, 1<<31|62)(b)
+	})
+	f("pure weight 0, the sum is right", exact, func(b []byte) []byte {
+		return weigh(exact, 0, 1<<31|62)(weigh(exact, 1, 1<<31)(b))
 	})
 }
 

@@ -72,9 +72,6 @@ func (d *Distinct) Estimate() uint64 {
 	for _, rank := range b[1:] {
 		counts[rank]++
 	}
-	if counts[0] == registers {
-		return 0
-	}
 	z := registers * tau(1-float64(counts[maxRank]/registers))
 	for rank := maxRank - 1; rank > 0; rank-- {
 		z = float64((z + counts[rank]) / 2)
@@ -84,7 +81,7 @@ func (d *Distinct) Estimate() uint64 {
 	return uint64(alpha*registers*registers/z + 0.5)
 }
 
-// sigma returns x + the sum over k of x^(2^k) 2^(k-1), for x below 1.
+// sigma returns x + the sum over k of x^(2^k) 2^(k-1): infinite for x = 1.
 func sigma(x float64) float64 {
 	z, y := x, 1.0
 	for before := -1.0; z != before; y += y {

@@ -132,13 +132,13 @@ func blended(list []centroid, down bool) centroid {
 		list = slices.Clone(list)
 		slices.Reverse(list)
 	}
-	first, last := list[0].mean, list[len(list)-1].mean
+	first := list[0].mean
 	weight, sum := 0, 0.0
 	for _, c := range list {
 		weight += c.weight
 		sum += float64((c.mean - first) * float64(c.weight))
 	}
-	return centroid{min(max(first, first+sum/float64(weight)), last), weight, false}
+	return centroid{first + sum/float64(weight), weight, false}
 }
 
 // bytes is the binary form, from the description in binary.go.

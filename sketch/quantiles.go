@@ -105,7 +105,6 @@ func (s *Quantiles) Merge(o *Quantiles) error {
 		*s = *o
 		return nil
 	}
-	raw, fill := o.raw, o.fill
 	if o.size > 0 {
 		var means [2 * maxCentroids]float64
 		var weights [2 * maxCentroids]uint32
@@ -116,7 +115,7 @@ func (s *Quantiles) Merge(o *Quantiles) error {
 		s.moments.Merge(&o.moments)
 		s.take(&l, false)
 	}
-	for _, x := range raw[:fill] {
+	for _, x := range o.raw[:o.fill] { // if o is s, reads stay ahead of writes
 		if err := s.Add(x); err != nil {
 			return err
 		}

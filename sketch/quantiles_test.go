@@ -189,6 +189,15 @@ func TestFull(t *testing.T) {
 			full.Merge(power)
 			power.Merge(power)
 		}
+		for full.N() < sketch.MaxCount-32 {
+			if err := full.Add(0); err != nil {
+				t.Fatalf("%s: Add after %d: %v", name, full.N(), err)
+			}
+		}
+		room := *full
+		if err := room.Merge(sketchOf(t, make([]float64, 33))); !errors.Is(err, sketch.ErrFull) || room != *full {
+			t.Errorf("%s: Merge of 33 values where 32 have room gives %v, want ErrFull and no change", name, err)
+		}
 		for full.N() < sketch.MaxCount {
 			if err := full.Add(0); err != nil {
 				t.Fatalf("%s: Add after %d: %v", name, full.N(), err)
@@ -387,9 +396,13 @@ func TestMerge(t *testing.T) {
 	if !bytes.Equal(bytesOf(t, merged), bytesOf(t, whole)) {
 		t.Error("parts of up to 31 values give other bytes than their stream")
 	}
-	self := *a
-	if err := self.Merge(&self); err != nil || self.N() != 2000 || math.Abs(self.Median()-a.Median()) > .05 {
-		t.Errorf("merged with itself: n %d, median %v, %v, want 2000, %v", self.N(), self.Median(), err, a.Median())
+	for _, n := range []int{20, 31, 32, 1000, 1020} {
+		self := sketchOf(t, each(normal)(r, n))
+		twin := *self
+		copied := *self
+		if err := errors.Join(self.Merge(self), twin.Merge(&copied)); err != nil || *self != twin || self.N() != uint64(2*n) {
+			t.Errorf("%d values merged with themselves differ from those merged with a copy: %v", n, err)
+		}
 	}
 }
 

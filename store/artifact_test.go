@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"tare/fit"
 	"tare/frozen"
 	"tare/scale"
 )
@@ -94,10 +95,20 @@ func TestRoundTrip(t *testing.T) {
 	}
 	f(sample(t))
 	f(small(t))
+	f(ofManyPartitions(t))
 	f(manifest(t, []frozen.Feature{{Name: "x", Scaler: scale.Spec{Kind: scale.None}}}, nil, []frozen.Learned{{}}))
 	f(manifest(t, []frozen.Feature{{Name: "x", Scaler: scale.Spec{Kind: scale.Quantile, NQuantiles: 5, OutputDistribution: scale.Normal}}}, nil, []frozen.Learned{{Offsets: []uint64{0}}}))
 	f(large(t, 5000, 3, scale.Spec{Kind: scale.Standard, WithMean: true, WithStd: true}))
 	f(large(t, 300, 1, scale.Spec{Kind: scale.Quantile, NQuantiles: 1000, OutputDistribution: scale.Uniform}))
+}
+
+// ofManyPartitions has a manifest of more than a block.
+func ofManyPartitions(t testing.TB) (*Manifest, *frozen.Frozen) {
+	m, f := small(t)
+	for i := range int32(3000) {
+		m.Ranges = append(m.Ranges, fit.Range{Partition: 10 + i, Reason: fit.ByEnd})
+	}
+	return m, f
 }
 
 // TestForeignReader reads the container as any zip and numpy reader would.
@@ -189,6 +200,11 @@ func TestWriteChanges(t *testing.T) {
 	f(func(b *blocks, pass int) { b.words([]uint64{1, uint64(pass)}) })
 	f(func(b *blocks, pass int) { b.words(make([]uint64, pass)) })
 	f(func(b *blocks, pass int) { b.words([]uint64{1}) })
+
+	a := array{name: "a", t: u8, put: func(b *blocks) {}}
+	if _, err := writeContainer(io.Discard, []source{a.source(), a.source()}, zipLimits); err == nil || err.Error() != "a.npy: it stands twice in one file" {
+		t.Errorf("two members of one name: error %v", err)
+	}
 }
 
 // TestWriteFails: an error of the file is an error.

@@ -286,7 +286,9 @@ func FuzzCompanion(f *testing.F) {
 			t.Fatal(err)
 		}
 		for i := range c.Manifest.Features {
-			if _, err := c.Distinct(i); err != nil && !isRefused(err) {
+			if d, err := c.Distinct(i); err == nil {
+				d.Estimate()
+			} else if !isRefused(err) {
 				t.Fatal(err)
 			}
 			for id := range int32(c.Series().Len()) {

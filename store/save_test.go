@@ -55,6 +55,9 @@ func TestSaveArtifact(t *testing.T) {
 	if err != nil || exists.Path != path || exists.Have != id || exists.Want != other {
 		t.Errorf("%+v, want path %s, ids %s and %s, error %v", exists, path, id, other, err)
 	}
+	if text := exists.Error(); !strings.Contains(text, path) || !strings.Contains(text, id) || !strings.Contains(text, other) {
+		t.Errorf("%q does not name %s, %s and %s", text, path, id, other)
+	}
 	if kept, _ := OpenArtifact(path); kept == nil || kept.ID != id {
 		t.Error("the file was not left as it was")
 	}

@@ -49,16 +49,15 @@ func (r *Running) Merge(o *Running) {
 		*r = *o
 		return
 	}
-	rest := *o
-	if rest.moments.N > 0 {
-		lo, hi := rest.min, rest.max
+	if o.moments.N > 0 {
+		lo, hi := o.min, o.max
 		if r.moments.N > 0 {
 			lo, hi = min(lo, r.min), max(hi, r.max)
 		}
 		r.min, r.max = lo, hi
-		r.moments.Merge(&rest.moments)
+		r.moments.Merge(&o.moments)
 	}
-	for _, x := range rest.buf[:rest.fill] {
+	for _, x := range o.buf[:o.fill] { // if o is r, reads stay ahead of writes
 		r.Add(x)
 	}
 }

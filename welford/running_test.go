@@ -158,10 +158,14 @@ func TestMerge(t *testing.T) {
 	f(100, 1)
 	f(1, 100)
 	f(333, 444)
-	r := runningOf([]float64{1, 2, 6})
-	r.Merge(r)
-	if m := r.Moments(); m.N != 6 || m.Mean() != 3 {
-		t.Errorf("merged with itself: n %d, mean %v, want 6, 3", m.N, m.Mean())
+	for _, n := range []int{3, 20, 31, 32, 100} {
+		self := runningOf(normals(n))
+		twin, copied := *self, *self
+		self.Merge(self)
+		twin.Merge(&copied)
+		if *self != twin || self.N() != uint64(2*n) {
+			t.Errorf("%d values merged with themselves differ from those merged with a copy", n)
+		}
 	}
 }
 
