@@ -159,6 +159,8 @@ func (r *reader) checkFeatures(c *Config) {
 		switch {
 		case twice && f.Name != "":
 			r.problemAt(name, "a second feature of this name, after %s", element("features", first))
+		case f.Name == "series" && c.Output.Value != "features":
+			r.problemAt(name, "the artifact keeps this name for the names of the series; write {name: ..., field: %s}", f.Field)
 		case taken && f.Field != "" && c.Output.Value == "replace" && !r.bad["output.value"]:
 			r.problemAt(field, "is also read by %s, and output.value: replace has one place for it; write output: {value: features}", other)
 		}

@@ -54,10 +54,7 @@ func (s *slab[T]) at(slot int32) *T { return &s.chunks[slot>>slabBits][slot%slab
 // moments learns mean, variance, minimum and maximum.
 type moments struct{ slab[welford.Running] }
 
-func (m *moments) Observe(slot int32, x float64) error {
-	m.at(slot).Add(x)
-	return nil
-}
+func (m *moments) Observe(slot int32, x float64) error { return m.at(slot).Add(x) }
 
 func (m *moments) Merge(slots []slotOf) (accumulator, error) {
 	if len(slots) == 1 {

@@ -266,10 +266,9 @@ func derive(p []float64, s *scale.Spec, acc accumulator, records uint64) []float
 	case scale.MaxAbs:
 		return scale.MaxAbsParams(p, *s, lo, hi)
 	case scale.Robust:
-		q := acc.(*sketch.Quantiles)
 		var c sketch.Curve
-		q.Curve(&c)
-		return scale.RobustParams(p, *s, c.Quantile(s.QuantileRange[0]/100), q.Median(), c.Quantile(s.QuantileRange[1]/100))
+		acc.(*sketch.Quantiles).Curve(&c)
+		return scale.RobustParams(p, *s, c.Quantile(s.QuantileRange[0]/100), c.Median(), c.Quantile(s.QuantileRange[1]/100))
 	case scale.Quantile:
 		return deriveQuantile(p, s, acc.(*sketch.Quantiles), records)
 	}
@@ -285,5 +284,5 @@ func deriveQuantile(p []float64, s *scale.Spec, q *sketch.Quantiles, records uin
 	var c sketch.Curve
 	q.Curve(&c)
 	ranks, values := c.Anchors()
-	return scale.QuantileParams(p, *s, records, q.Exact(), c.Quantile, ranks, values)
+	return scale.QuantileParams(p, *s, records, c.Exact(), c.Quantile, ranks, values)
 }

@@ -138,7 +138,7 @@ func (s *State) Series() int { return s.series.Len() }
 // learning, and bytes of artifact. Names count as 24 bytes, quantile landmarks
 // as the most that a sketch gives.
 func BytesPerSeries(p *Plan) (state, artifact int) {
-	const name, landmarks = 24, 131
+	const name, landmarks = 24, 258
 	state, artifact = name+8+32, name+8+8
 	for i := range p.Features {
 		f := &p.Features[i]

@@ -82,11 +82,11 @@ func (l *Learned) params(s *scale.Spec, id int) []float64 {
 	return l.Params[id*w : (id+1)*w]
 }
 
-// checkScales refuses a scale of 0, with which nothing can be divided.
+// checkScales refuses scales that are not above 0.
 func checkScales(s *scale.Spec, p []float64) error {
 	for i, name := range s.Params() {
-		if name == "scale" && p[i] == 0 {
-			return errors.New("a scale of 0")
+		if name == "scale" && p[i] <= 0 {
+			return fmt.Errorf("a scale of %v", p[i]+0)
 		}
 	}
 	return nil

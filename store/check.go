@@ -212,8 +212,11 @@ func checkFeatures(features []frozen.Feature) error {
 		if f.Name == "" || !printable(f.Name) || strings.ContainsAny(f.Name, `/\:*?"<>|`) || f.Name[0] == '.' || f.Name[0] == '_' {
 			return fmt.Errorf(`feature %.128q: want a name of up to %d bytes of printable UTF-8, none of / \ : * ? " < > |, not starting with . or _`, f.Name, maxName)
 		}
-		if f.Name == seriesName || seen[f.Name] {
-			return fmt.Errorf("feature %q: the name is taken", f.Name)
+		if f.Name == seriesName {
+			return fmt.Errorf("feature %q: the name is taken by the arrays of the series themselves", f.Name)
+		}
+		if seen[f.Name] {
+			return fmt.Errorf("feature %q: the name is taken by another feature", f.Name)
 		}
 		seen[f.Name] = true
 		if err := checkImpute(f.Impute); err != nil {

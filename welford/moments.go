@@ -2,11 +2,12 @@
 // memory, accurate to the last bits whatever the data: far from zero, constant,
 // alternating between huge values, or merged from many parts.
 //
-// Values are taken in blocks of 32: a block's own sum is exact in two words and
-// its squares are taken about its mean (two passes); blocks then join by the
-// pairwise formula of Chan, Golub and LeVeque ("Updating Formulae and a Pairwise
-// Algorithm for Computing Sample Variances", 1979), with sums carried in two
-// words. That is faster than Welford's update of each value and loses nothing.
+// Values are taken in blocks of 32. A block is summed in two words, to 32
+// digits, and its squares are taken about its mean (two passes); blocks then
+// join by the pairwise formula of Chan, Golub and LeVeque ("Updating Formulae
+// and a Pairwise Algorithm for Computing Sample Variances", 1979), again with
+// sums of two words. That is faster than Welford's update of each value and
+// loses nothing.
 //
 // The same values in the same order give the same bits on every CPU. Nothing
 // here is safe for concurrent use.
