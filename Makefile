@@ -8,7 +8,7 @@ FUZZTIME    ?= 30s
 # The packages whose sums reach the artifact's bytes.
 SUMS        := ./welford ./sketch ./scale ./frozen ./fit
 
-.PHONY: check lint race bits fuzz demo-clone python bench downloads
+.PHONY: check lint race bits fuzz demo-clone python bench memory downloads
 
 check: lint race bits python
 
@@ -48,4 +48,8 @@ python:
 	$(VENV)/bin/python -m pytest -q python
 
 bench:
-	go test -run '^$$' -bench . -benchmem ./bench
+	go test -run '^$$' -bench . -benchmem -cpu 1 -count 6 ./bench
+
+# Ten million records through both passes: the heap does not grow.
+memory:
+	TARE_LONG=1 go test -run TestFlatMemory -v ./bench
