@@ -1,7 +1,7 @@
 """Measure tare.py: `python bench_tare.py [rows]`, 8 features of 1,000 series.
 
-Prints seconds, the best of five runs, and millions of values a second; beside
-it scikit-learn, if it is there, with one scaler for all rows.
+Prints seconds, the best of five runs, and millions of values (rows, series) a
+second; beside it scikit-learn, if it is there, with one scaler for all rows.
 """
 
 from __future__ import annotations
@@ -15,47 +15,49 @@ import numpy as np
 import tare
 from test_tare import OPTIONS, encode, sample
 
-FEATURES, SERIES, LANDMARKS = 8, 1000, 131
+FEATURES, SERIES, MANY_SERIES, LANDMARKS = 8, 1_000, 100_000, 131
 
 
-def artifact(kind, **options):
-    """Make an artifact with 8 features of one kind, of random numbers."""
+def artifact(kind, n=SERIES, **options):
+    """Return the bytes of an artifact of random numbers, n series and 8 features of one kind."""
     rng = np.random.default_rng(1)
     manifest, _ = sample(["none"])
     names = [f"f{i}" for i in range(FEATURES)]
-    series = [f"plant-{i % 7}/pump-{i:06d}".encode() for i in range(SERIES)]
+    series = [f"plant-{i % 7}/pump-{i:06d}".encode() for i in range(n)]
     series.sort()
     scaler = {"kind": kind, **OPTIONS.get(kind, {}), **options}
     manifest |= {
-        "features": [{"name": n, "scaler": scaler} for n in names],
+        "features": [{"name": name, "scaler": scaler} for name in names],
         "columns": names,
         "pooled": manifest["pooled"] * FEATURES,
-        "series": {"learned": SERIES},
-        "records": {"learned": 1000 * SERIES},
+        "series": {"learned": n},
+        "records": {"learned": 1000 * n},
     }
     arrays = {
         "series.offsets": np.cumsum([0, *map(len, series)]).astype("<u8"),
         "series.bytes": np.frombuffer(b"".join(series), "|u1"),
-        "series.records": np.full(SERIES, 1000, "<u8"),
+        "series.records": np.full(n, 1000, "<u8"),
     }
-    for n in names:
+    for name in names:
         arrays |= {
-            f"{n}.count": np.full(SERIES, 1000, "<u8"),
-            f"{n}.missing": np.zeros(SERIES, "<u8"),
+            f"{name}.count": np.full(n, 1000, "<u8"),
+            f"{name}.missing": np.zeros(n, "<u8"),
         }
         arrays |= {
-            f"{n}.{stat}": np.full(SERIES, 1.0)
+            f"{name}.{stat}": np.full(n, 1.0)
             for stat in ("data_min", "data_max", "data_mean", "data_var")
         }
         for param in tare._KINDS[kind].params:
-            arrays[f"{n}.{param}"] = rng.uniform(1, 2, SERIES)
+            arrays[f"{name}.{param}"] = rng.uniform(1, 2, n)
         if kind == "quantile":
-            arrays[f"{n}.offsets"] = np.arange(SERIES + 1, dtype="<u8") * np.uint64(LANDMARKS)
-            arrays[f"{n}.references"] = np.tile(np.linspace(0, 1, LANDMARKS), SERIES)
-            arrays[f"{n}.quantiles"] = np.sort(
-                rng.normal(0, 1, (SERIES, LANDMARKS)), axis=1
-            ).ravel()
-    return tare.load(io.BytesIO(encode(manifest, arrays)))
+            arrays[f"{name}.offsets"] = np.arange(n + 1, dtype="<u8") * np.uint64(LANDMARKS)
+            arrays[f"{name}.references"] = np.tile(np.linspace(0, 1, LANDMARKS), n)
+            arrays[f"{name}.quantiles"] = np.sort(rng.normal(0, 1, (n, LANDMARKS)), axis=1).ravel()
+    return encode(manifest, arrays)
+
+
+def load(data):
+    return tare.load(io.BytesIO(data))
 
 
 def best(run):
@@ -68,7 +70,7 @@ def best(run):
 
 
 def report(what, seconds, values):
-    print(f"{what:44} {seconds:8.3f} s {values / seconds / 1e6:8.1f} M values/s")
+    print(f"{what:44} {seconds:10.6f} s {values / seconds / 1e6:8.1f} M/s")
 
 
 def main(rows):
@@ -81,7 +83,7 @@ def main(rows):
         ("quantile", {}),
         ("quantile", {"output_distribution": "normal"}),
     ]:
-        scaler = artifact(kind, **options)
+        scaler = load(artifact(kind, **options))
         names = [scaler.series[i] for i in rng.integers(0, SERIES, rows)]
         what = f"{kind} {options.get('output_distribution', '')}".strip()
         report(f"{what}, transform", best(lambda: scaler.transform(x, names)), x.size)
@@ -91,8 +93,16 @@ def main(rows):
         )
     report("finding the series of each row", best(lambda: scaler.series.ids(names)), rows)
     one = x[:1]
-    scaler = artifact("standard")
+    scaler = load(artifact("standard"))
     report("standard, one row", best(lambda: scaler.transform(one, names[0])), FEATURES)
+    many = artifact("standard", MANY_SERIES)
+    report(
+        f"load {MANY_SERIES:,} series, {len(many) >> 20} MiB",
+        best(lambda: load(many)),
+        MANY_SERIES,
+    )
+    first = best(lambda: load(many).series.ids("a"))
+    report("the same, and the first name found", first, MANY_SERIES)
     try:
         from sklearn import preprocessing
     except ImportError:

@@ -236,13 +236,12 @@ def _by_block(
     out = np.full(x.shape, np.nan)
     if n_series == 0:
         return out
-    at = np.maximum(ids, 0)
     with np.errstate(all="ignore"):
         for start in range(0, len(x), _BLOCK):
             rows = slice(start, start + _BLOCK)
             for i, step in enumerate(steps):
                 column = x[rows, i] + 0.0  # a copy, in which -0 is 0 as in records
-                out[rows, i] = step(column, at[rows])
+                out[rows, i] = step(column, ids[rows])  # -1 reads the last series, see below
     out[ids < 0] = np.nan
     return out
 
@@ -291,6 +290,8 @@ def _stack(columns: list[Floats], names: list[str]) -> Floats:
 def _floats(values: Any, what: str) -> Floats:
     """Return values as float64; None is NaN. Text and truth are not numbers."""
     x = np.asarray(values)
+    if x.dtype.kind == "O" and hasattr(values, "to_numpy"):  # pandas' NA
+        x = values.to_numpy(np.float64, na_value=np.nan)
     if x.dtype.kind not in "fiuO":
         raise TypeError(f"{what} has dtype {x.dtype}, want numbers")
     return x.astype(np.float64, copy=False)

@@ -92,6 +92,10 @@ func TestCSV(t *testing.T) {
 	f(d, `1`, `ok "" 1=1 1=1`)
 	f(d, `""`, `ok "" NaN="" NaN=""`)
 	f(d, ``, `syntax "" NaN NaN`)
+	s.Series.Fields = []string{"x"}
+	s.Time = schema.Time{Field: "x", Layout: schema.Unix}
+	d = newCSV(t, s, "x,a,b,c,d,e,f,g")
+	f(d, `1,a,b,c,d,e,f,g`, `ok "1" @1000000000 1=1 1=1 when=1`)
 }
 
 func TestNewCSV(t *testing.T) {

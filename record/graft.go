@@ -9,20 +9,21 @@ import (
 
 // A grafter makes room for nested features that a record lacks.
 type grafter struct {
-	decoder *JSON // of records that may have grown beyond the limits
+	decoder *JSON // for where things stand, in records of any size; its verdict is not asked for
 	row     Row
 	value   []byte
 	lacks   []bool // per feature, set before insert
 }
 
 func newGrafter(s *schema.Schema) (*grafter, error) {
-	s = &schema.Schema{Format: s.Format, Features: s.Features, BadValue: s.BadValue}
-	s.Limits = schema.Limits{Value: math.MaxInt32, Depth: 10000}
-	d, err := NewJSON(s)
+	d, err := NewJSON(&schema.Schema{
+		Format:   s.Format,
+		Features: s.Features,
+		Limits:   schema.Limits{Value: math.MaxInt32, Depth: 10000},
+	})
 	if err != nil {
 		return nil, err
 	}
-	d.AcceptStamped = true
 	return &grafter{decoder: d, lacks: make([]bool, len(s.Features))}, nil
 }
 

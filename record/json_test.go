@@ -176,6 +176,7 @@ func TestJSON(t *testing.T) {
 	f(d, `{"sensor":"\u0061\"\\\/\b\f\n\r\t\u00e9","ts":1}`, `ok "a\"\\/\b\f\n\r\té" @1000000 NaN NaN NaN NaN NaN when=1`)
 	f(d, `{"sensor":"\ud83d\ude00 \ud800 \ude00\ud83d x","ts":1}`, `ok "😀 � �� x" @1000000 NaN NaN NaN NaN NaN when=1`)
 	f(d, `{"sensor":"\ud800\ud83d\ude00","ts":1}`, `ok "�😀" @1000000 NaN NaN NaN NaN NaN when=1`)
+	f(d, `{"sensor":"\ud83dxude00","ts":1}`, `ok "�xude00" @1000000 NaN NaN NaN NaN NaN when=1`)
 	f(d, `{"sensor":"","ts":1}`, `ok "" @1000000 NaN NaN NaN NaN NaN when=1`)
 	f(d, `{"sensor":17,"ts":"1"}`, `ok "17" @1000000 NaN NaN NaN NaN NaN when="1"`)
 	f(d, `{"sensor":-0,"ts":1e3}`, `ok "0" @1000000000 NaN NaN NaN NaN NaN when=1e3`)
@@ -208,6 +209,13 @@ func TestJSON(t *testing.T) {
 	f(d, `{"x":null}`, `ok "" NaN=null NaN=null`)
 	f(d, `{"x":"1"}`, `type "" NaN="1" NaN="1"`)
 	f(d, `{}`, `ok "" NaN NaN`)
+
+	s = &schema.Schema{Format: schema.JSON, Series: schema.Series{Fields: []string{"x"}}, Time: schema.Time{Field: "x", Layout: schema.Unix}, Features: []schema.Feature{{Name: "x", Field: "x"}}}
+	d = newJSON(t, s)
+	f(d, `{"x":1}`, `ok "1" @1000000000 1=1 when=1`)
+	s.Series = schema.Series{}
+	d = newJSON(t, s)
+	f(d, `{"x":1}`, `ok "" @1000000000 1=1 when=1`)
 
 	s = &schema.Schema{Format: schema.JSON, Time: schema.Time{Field: "v.t", Layout: schema.RFC3339}, Series: schema.Series{Fields: []string{"v.plant", "line", "v.n"}, List: true},
 		Features: []schema.Feature{{Name: "n", Field: "v.n"}}}
@@ -354,6 +362,28 @@ func TestDepth(t *testing.T) {
 	}
 	if got := d.Decode(new(Row), []byte(`{"a":{"b":{"c":1}}}`)); got != Syntax {
 		t.Errorf("three levels: got %s", got)
+	}
+}
+
+// TestPlain holds the search in strings, eight bytes at once, against a plain
+// one: each byte at each place, alone and before another.
+func TestPlain(t *testing.T) {
+	stops := func(c byte) bool { return c < ' ' || c >= 0x80 || c == '"' || c == '\\' }
+	for n := 1; n <= 24; n++ {
+		for at := range n {
+			for c := range 256 {
+				b := bytes.Repeat([]byte("x"), n)
+				b[at] = byte(c)
+				b[n-1] = []byte{'x', ' ', '"', 0xff}[c%4]
+				want := slices.IndexFunc(b, stops)
+				if want < 0 {
+					want = n
+				}
+				if got := plain(b, 0); got != want {
+					t.Fatalf("%q: got %d, want %d", b, got, want)
+				}
+			}
+		}
 	}
 }
 

@@ -97,6 +97,8 @@ func TestNumberEdges(t *testing.T) {
 	f("1E+5")
 	f("1.5e-5")
 	f("1e0005")
+	f("1e18446744073709551617") // 2^64 + 1
+	f("1e-18446744073709551617")
 }
 
 func TestNumberSyntax(t *testing.T) {
@@ -225,6 +227,9 @@ func TestUnits(t *testing.T) {
 	f("18446744073709551616", 0, "no")
 	f("99999999999999999999999", 0, "no")
 	f("1844674407370955161.6", 1, "no")
+	f("1844674407370955162", 1, "no")
+	f("1e11", 9, "no")
+	f("1e20", 0, "no")
 }
 
 // TestDigits holds the eight-at-once reading against single digits.

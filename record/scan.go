@@ -173,8 +173,9 @@ func plain(b []byte, i int) int {
 	for i+8 <= len(b) {
 		w := binary.LittleEndian.Uint64(b[i:])
 		// In a byte below 0x80 a subtraction sets the highest bit only if it
-		// borrows, and only bytes above one that did can be wrong.
-		stop := (w | (w - ' '*ones) | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones)) & highs
+		// borrows, and only bytes above one that did can be wrong. From 0x80 on
+		// a byte keeps that bit in two of the three.
+		stop := ((w - ' '*ones) | ((w ^ '"'*ones) - ones) | ((w ^ '\\'*ones) - ones)) & highs
 		if stop != 0 {
 			return i + bits.TrailingZeros64(stop)/8
 		}

@@ -18,10 +18,7 @@ func appendNumber(dst []byte, x float64) []byte {
 	case x == math.Trunc(x): // below 2^53 every digit counts
 		return strconv.AppendInt(dst, int64(x), 10)
 	}
-	digits, places, ok := shortest(abs)
-	if !ok {
-		return appendAny(dst, x, 64)
-	}
+	digits, places := shortest(abs)
 	return appendFixed(dst, x < 0, digits, places)
 }
 
@@ -45,16 +42,17 @@ func appendAny(dst []byte, x float64, bits int) []byte {
 }
 
 // shortest returns the shortest decimal digits·10^-places that reads back as x,
-// which is not an integer and between 1e-6 and 2^53. It is not ok for powers of
-// two, whose neighbour below is nearer than the one above.
+// which is not an integer and between 1e-6 and 2^53.
 //
-// x = c·2^q, and all numbers up to 2^q/2 away from it read back as x, the ends
-// too if c is even. For 10^-k < 2^q < 10^(1-k) there is at least one multiple of
-// 10^-k among them, and at most one of 10^(1-k), which then is the shortest;
-// otherwise it is the multiple of 10^-k nearest to x (Giulietti, "The Schubfach
-// way to render doubles", 2020). Here 5^k is small enough to do all this
-// exactly, in units of 10^-k/2^shift: x is 2c·5^k of them, and 2^q/2 is 5^k.
-func shortest(x float64) (digits uint64, places int, ok bool) {
+// x = c·2^q, and all numbers less than 2^q/2 away from it read back as x; exactly
+// that far away is none with few enough decimal places. For 10^-k < 2^q < 10^(1-k)
+// there is at least one multiple of 10^-k among them, and at most one of
+// 10^(1-k), which then is the shortest; otherwise it is the multiple of 10^-k
+// nearest to x (Giulietti, "The Schubfach way to render doubles", 2020). A power
+// of two has nearer neighbours below, but is itself a multiple of 10^(1-k). Here
+// 5^k is small enough to do all this exactly, in units of 10^-k/2^shift: x is
+// 2c·5^k of them, and 2^q/2 is 5^k.
+func shortest(x float64) (digits uint64, places int) {
 	b := math.Float64bits(x)
 	c, q := b&(1<<52-1)|1<<52, int(b>>52)-1075
 	k := (4095 - 1233*q) >> 12 // -q·log10(2), rounded up
@@ -62,22 +60,19 @@ func shortest(x float64) (digits uint64, places int, ok bool) {
 	hi, lo := bits.Mul64(2*c, fives[k])
 	digits = hi<<(64-shift) | lo>>shift
 	step := uint64(1) << shift
-	below := lo & (step - 1)
-	reach := fives[k] + 1 - c&1 // what is less far away reads back as x
+	below := lo & (step - 1) // from digits to x
 
 	last := digits % 10
 	under := last*step + below
 	switch {
-	case under < reach:
-		digits, places = trim(digits-last, k)
-	case 10*step-under < reach:
-		digits, places = trim(digits-last+10, k)
+	case under < fives[k]:
+		return trim(digits-last, k)
+	case 10*step-under < fives[k]:
+		return trim(digits-last+10, k)
 	case below > step-below || below == step-below && digits&1 != 0:
-		digits, places = digits+1, k
-	default:
-		places = k
+		digits++
 	}
-	return digits, places, c != 1<<52
+	return digits, k
 }
 
 // trim takes the zeros off the end of digits.

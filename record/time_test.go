@@ -86,6 +86,7 @@ func TestParseTime(t *testing.T) {
 	f(schema.UnixNano, "1772344800000000001", "1772344800000000001")
 	f(schema.UnixNano, "-1", "-1")
 	f(schema.UnixNano, "9223372036854775808", "no")
+	f(schema.UnixNano, "18446744073709551617", "no")
 	f(schema.UnixMilli, "9223372036855", "no")
 	f(schema.UnixMilli, "", "no")
 	f(schema.UnixMilli, "-", "no")
