@@ -91,14 +91,20 @@ func (f *Fitter) check(n int) error {
 	}
 	for p := range int32(n) {
 		if _, ok := f.Plan.Cutoff.Offsets[p]; !ok {
-			return fmt.Errorf("cutoff.offsets names no offset for partition %d: it must name all %d", p, n)
+			return &CutoffError{fmt.Sprintf("cutoff.offsets names no offset for partition %d: it must name all %d", p, n)}
 		}
 	}
 	if len(f.Plan.Cutoff.Offsets) > n {
-		return fmt.Errorf("cutoff.offsets names %d partitions, the source has %d", len(f.Plan.Cutoff.Offsets), n)
+		return &CutoffError{fmt.Sprintf("cutoff.offsets names %d partitions, the source has %d", len(f.Plan.Cutoff.Offsets), n)}
 	}
 	return nil
 }
+
+// A CutoffError says that a cutoff names other partitions than the source has.
+type CutoffError struct{ Message string }
+
+// Error returns the message.
+func (e *CutoffError) Error() string { return e.Message }
 
 // A LossError says that records which were, or would have been, learned from
 // are no longer there.

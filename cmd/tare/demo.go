@@ -125,12 +125,12 @@ func (d *demo) normalize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	dead, err := d.deadLetters(d.path("rejected.jsonl"), true)
+	o := &outputs{out: d.path("normalized.jsonl"), dead: d.path("rejected.jsonl"), force: true}
+	dead, err := d.deadLetters(o)
 	if err != nil {
 		return err
 	}
 	m := &d.artifact.Manifest
-	o := &outputs{out: d.path("normalized.jsonl"), force: true}
 	n := stream.Normalizer{Artifact: d.artifact, Policy: m.Normalize, Source: source, NewDecoder: decoders(&m.Record, false),
 		Output: d.output(o, dead, false), Seals: seals(m.Ranges)}
 	n.Output.NewEncoder = encoders(m)

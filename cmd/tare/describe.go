@@ -33,7 +33,11 @@ func describe(records int64, parts []part, rejected []int64) string {
 	if total > 0 {
 		text = append(text, fmt.Sprintf("%d rejected (%s)", total, strings.Join(reasons, ", ")))
 	}
-	return fmt.Sprintf("%s: %s", plural(int(records), "record", "records"), strings.Join(text, ", "))
+	n := plural(int(records), "record", "records")
+	if len(text) == 0 {
+		return n
+	}
+	return n + ": " + strings.Join(text, ", ")
 }
 
 func plural(n int, one, many string) string {

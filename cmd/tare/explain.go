@@ -121,7 +121,7 @@ func (e *explainer) when(row *record.Row) string {
 func (e *explainer) feature(i int, row *record.Row, id int32) error {
 	spec, l := &e.artifact.Manifest.Features[i], e.artifact.Frozen.Learned(i)
 	t := e.artifact.Frozen.Explain(i, row.Numbers[i], id)
-	fmt.Fprintf(e.out, "  %s: %s, learned from %d values (%d missing)\n", spec.Name, spec.Scaler.Kind, l.Count[id], l.Missing[id])
+	fmt.Fprintf(e.out, "  %s: %s, learned from %s (%d missing)\n", spec.Name, spec.Scaler.Kind, plural(int(l.Count[id]), "value", "values"), l.Missing[id])
 	e.line("raw", full(t.Raw))
 	for k, x := range t.Pre {
 		e.line(spec.Pre[k].Kind, full(x))

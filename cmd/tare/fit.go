@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,6 +67,14 @@ func (a *app) runFit(ctx context.Context, o *fitOptions, args []string) error {
 		path = artifactName(c)
 	}
 	_, _, err = a.learn(ctx, c, source, path, o.force, !o.noSketches, true)
+	return advise(err, "--force replaces it")
+}
+
+// advise tells what to do about an artifact that stands in the way.
+func advise(err error, what string) error {
+	if _, ok := errors.AsType[*store.ExistsError](err); ok {
+		return fmt.Errorf("%w; %s", err, what)
+	}
 	return err
 }
 
@@ -124,8 +133,19 @@ func (a *app) learn(ctx context.Context, c *config.Config, source *stream.Files,
 	if err != nil {
 		return nil, nil, err
 	}
+	a.warnOfNothing(plan, result)
 	artifact, err := a.save(path, result, force, sketches)
 	return learned, artifact, err
+}
+
+// warnOfNothing names the features of which no record held a value: most likely
+// slips in the names of their fields.
+func (a *app) warnOfNothing(plan *fit.Plan, r *stream.Result) {
+	for i, f := range plan.Record.Features {
+		if p := &r.Manifest.Pooled[i]; p.Count+p.Domain == 0 {
+			a.say("warning: feature %q: no training record holds a value in field %q", f.Name, f.Field)
+		}
+	}
 }
 
 // save writes the artifact, then its companion, and reads the artifact back.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,13 +48,22 @@ func (a *app) guessConfig(g *guess, paths []string) (*config.Config, error) {
 	}
 	for _, field := range sample.numeric() {
 		if field.name != g.time && !slices.Contains(c.Record.Series.Fields, field.name) {
-			c.Features = append(c.Features, config.Feature{Name: field.feature(), Field: field.name, Scaler: config.NewScaler("standard")})
+			c.Features = append(c.Features, config.Feature{Name: unused(c.Features, field.feature()), Field: field.name, Scaler: config.NewScaler("standard")})
 		}
 	}
 	if len(c.Features) == 0 {
 		return nil, usagef("%s: no field holds numbers in its first %d records; a configuration (-c) names the features", paths[0], sample.records)
 	}
 	return reparse(c)
+}
+
+// unused returns a name that no feature has yet: name, or name with a number.
+func unused(features []config.Feature, name string) string {
+	free := name
+	for n := 2; slices.ContainsFunc(features, func(f config.Feature) bool { return f.Name == free }); n++ {
+		free = fmt.Sprintf("%s_%d", name, n)
+	}
+	return free
 }
 
 // reparse puts a guessed configuration through the same checks as a written
@@ -303,21 +313,26 @@ func skipArray(d *json.Decoder) error {
 
 // csv takes in the cells of rows below a header.
 func (s *sample) csv(header string) func(line []byte) bool {
-	names := strings.Split(strings.TrimRight(strings.TrimPrefix(header, "\ufeff"), "\r"), ",")
-	for i := range names {
-		names[i] = strings.Trim(names[i], `"`)
-	}
+	names := cells(strings.TrimPrefix(header, "\ufeff"))
 	return func(line []byte) bool {
-		cells := strings.Split(strings.TrimRight(string(line), "\r"), ",")
-		if len(cells) != len(names) {
+		row := cells(string(line))
+		if len(row) != len(names) {
 			return false
 		}
-		for i, cell := range cells {
-			cell = strings.Trim(cell, `"`)
+		for i, cell := range row {
 			_, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
 			missing := cell == "" || strings.EqualFold(cell, "nan")
 			s.see(names[i], cell, err == nil, missing)
 		}
 		return true
 	}
+}
+
+// cells returns the cells of a line of CSV, nil where it is none.
+func cells(line string) []string {
+	row, err := csv.NewReader(strings.NewReader(line)).Read()
+	if err != nil {
+		return nil
+	}
+	return row
 }

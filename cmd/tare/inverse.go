@@ -43,7 +43,7 @@ func (a *app) runInverse(ctx context.Context, o *outputs, args []string) error {
 	if err != nil {
 		return err
 	}
-	dead, err := a.deadLetters(o.dead, o.force)
+	dead, err := a.deadLetters(o)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -43,7 +44,8 @@ type app struct {
 // run carries out one command line and returns its exit code. Standard output
 // is data; everything else goes to stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, signals := withSignals(ctx)
+	ctx, signals, stop := withSignals(ctx)
+	defer stop()
 	a := &app{stdin: interruptible(ctx, stdin), stdout: stdout, stderr: stderr}
 	root := a.root()
 	root.SetArgs(args)
@@ -58,7 +60,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if signals.Load() {
 		code = exitDone
 	}
-	if code != exitInterrupted && code != exitDone {
+	_, problems := errors.AsType[*config.Problems](err)
+	switch {
+	case problems: // file:line:col: message, for editors
+		fmt.Fprintln(stderr, err)
+	case code != exitInterrupted && code != exitDone:
 		fmt.Fprintf(stderr, "tare: %v\n", err)
 	}
 	if code == exitUsage && !a.ran {
@@ -85,13 +91,27 @@ difference, 4 training data is gone, 5 artifact refused, 6 freeze refused,
 7 dead-letter limit, 130 interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knownVerb,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+
+		SuggestionsMinimumDistance: 2,
 	}
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.ran = true }
 	root.AddCommand(a.demo(), a.fit(), a.transform(), a.inverse(), a.runPipeline(), a.inspect(), a.explain(),
 		a.verify(), a.lint(), a.schema(), a.version())
 	return root
+}
+
+// knownVerb refuses what is no verb, with those it may be a slip of.
+func knownVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	near := cmd.SuggestionsFor(args[0])
+	if len(near) == 0 {
+		return fmt.Errorf("unknown command %q", args[0])
+	}
+	return fmt.Errorf("unknown command %q; did you mean %s?", args[0], strings.Join(near, " or "))
 }
 
 // A usageError is a command line or configuration that cannot be carried out.
@@ -109,6 +129,7 @@ func (a *app) exitCode(err error) int {
 	var (
 		problems *config.Problems
 		usage    usageError
+		cutoff   *stream.CutoffError
 		loss     *stream.LossError
 		refused  *store.RefusedError
 		freeze   *fit.Refusal
@@ -116,7 +137,7 @@ func (a *app) exitCode(err error) int {
 		limit    *stream.LimitError
 	)
 	switch {
-	case !a.ran || errors.As(err, &problems) || errors.As(err, &usage):
+	case !a.ran || errors.As(err, &problems) || errors.As(err, &usage) || errors.As(err, &cutoff):
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
@@ -136,21 +157,23 @@ func (a *app) exitCode(err error) int {
 
 // withSignals cancels the context at SIGINT or SIGTERM, and reports whether it
 // was SIGTERM, after which a clean stop exits with 0. A second signal, or ten
-// seconds, end the process at once.
-func withSignals(ctx context.Context) (context.Context, *atomic.Bool) {
-	ctx, cancel := context.WithCancel(ctx)
-	terminated := new(atomic.Bool)
+// seconds, end the process at once. After stop signals do what they did before.
+func withSignals(ctx context.Context) (_ context.Context, terminated *atomic.Bool, stop func()) {
+	ctx, stop = context.WithCancel(ctx)
+	terminated = new(atomic.Bool)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		s := <-signals
-		signal.Stop(signals)
-		terminated.Store(s == syscall.SIGTERM)
-		cancel()
-		time.Sleep(10 * time.Second)
-		os.Exit(exitInterrupted)
+		defer signal.Stop(signals)
+		select {
+		case s := <-signals:
+			terminated.Store(s == syscall.SIGTERM)
+			time.AfterFunc(10*time.Second, func() { os.Exit(exitInterrupted) })
+			stop()
+		case <-ctx.Done():
+		}
 	}()
-	return ctx, terminated
+	return ctx, terminated, stop
 }
 
 // interruptible ends a blocked read of a terminal or pipe when ctx does.

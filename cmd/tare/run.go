@@ -50,7 +50,7 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	}
 	learned, artifact, err := a.learn(ctx, c, source, filepath.Join(c.State.Dir, artifactName(c)), false, true, false)
 	if err != nil {
-		return err
+		return advise(err, "a freeze is final: raise revision to learn anew")
 	}
 	id := identityOf(c)
 	artifact.Manifest.Normalize, artifact.Manifest.Output = id.Normalize, id.Output

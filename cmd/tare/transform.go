@@ -26,6 +26,7 @@ by their time alone: train, gap or live; what came late is known to 'tare run'.`
 	}
 	flags := cmd.Flags()
 	o.outputs.flags(cmd)
+	flags.BoolVar(&o.force, "force", false, "replace existing files")
 	flags.StringVar(&o.unknownSeries, "unknown-series", "", "missing, dead_letter, drop, passthrough or fail (default: the artifact's)")
 	flags.StringVar(&o.onError, "on-error", "", "continue or fail (default: the artifact's)")
 	flags.StringVar(&o.value, "value", "", "replace, features or vector (default: the artifact's)")
@@ -111,6 +112,9 @@ func checkPolicy(m *store.Manifest) error {
 	if err := outputOf(m).Validate(&m.Record); err != nil {
 		return usageError{err}
 	}
+	if m.Output.Value == record.Vector && n.UnknownSeries == store.UnknownPassthrough {
+		return usagef("--unknown-series passthrough writes the record as it came, which has no place among vectors; want missing, dead_letter, drop, fail")
+	}
 	return nil
 }
 
@@ -118,7 +122,7 @@ func checkPolicy(m *store.Manifest) error {
 // manifest. seals is nil where the source is not the one learned from.
 func (a *app) normalize(ctx context.Context, artifact *store.Artifact, source *stream.Files, learned *stream.Fit, o *outputs) error {
 	m := &artifact.Manifest
-	dead, err := a.deadLetters(o.dead, o.force)
+	dead, err := a.deadLetters(o)
 	if err != nil {
 		return err
 	}

@@ -194,14 +194,16 @@ func (a *app) outputTo(path string, force bool) func(header []byte, end string) 
 }
 
 // deadLetters opens where rejected records go; nil for nowhere.
-func (a *app) deadLetters(path string, force bool) (sink.Writer, error) {
-	switch path {
-	case "":
+func (a *app) deadLetters(o *outputs) (sink.Writer, error) {
+	switch {
+	case o.dead == "":
 		return nil, nil
-	case stream.Stdin:
+	case o.dead == stream.Stdin:
 		return nil, usagef("dead letters cannot go to standard output: it is data; name a file")
+	case o.out != "" && filepath.Clean(o.dead) == filepath.Clean(o.out):
+		return nil, usagef("dead letters cannot go to %s: the output goes there", o.out)
 	}
-	return sink.Create(path, nil, "\n", force)
+	return sink.Create(o.dead, nil, "\n", o.force)
 }
 
 // closeDead keeps the dead letters also where the pass has failed.
