@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -71,6 +72,9 @@ func (f *Files) Partitions() []string {
 	}
 	return names
 }
+
+// Paths returns the paths of the files.
+func (f *Files) Paths() []string { return slices.Clone(f.paths) }
 
 // Rereadable returns an error if a second pass over the source is impossible.
 func (f *Files) Rereadable() error {
@@ -141,6 +145,7 @@ type lines struct {
 
 	buf        []byte
 	start, end int // of what is read and not yet delivered
+	seen       int // bytes behind start that hold no end of a line
 	skip       bool
 	eof        bool
 	header     []byte
@@ -208,8 +213,10 @@ func (l *lines) Read() ([]record.Message, error) {
 
 // fill reads once, into a buffer that starts with what is left.
 func (l *lines) fill() error {
-	l.end = copy(l.buf, l.buf[l.start:l.end])
-	l.start = 0
+	if l.start > 0 {
+		l.end = copy(l.buf, l.buf[l.start:l.end])
+		l.start = 0
+	}
 	if l.end == len(l.buf) {
 		l.buf = append(l.buf, make([]byte, len(l.buf))...)
 	}
@@ -229,21 +236,23 @@ func (l *lines) fill() error {
 // at the end of the file.
 func (l *lines) split() {
 	for {
-		i := bytes.IndexByte(l.buf[l.start:l.end], '\n')
+		i := bytes.IndexByte(l.buf[l.start+l.seen:l.end], '\n')
 		if i < 0 {
 			break
 		}
-		l.deliver(l.buf[l.start : l.start+i : l.start+i])
-		l.start += i + 1
+		i += l.start + l.seen
+		l.deliver(l.buf[l.start:i:i])
+		l.start, l.seen = i+1, 0
 	}
+	l.seen = l.end - l.start
 	rest := l.buf[l.start:l.end:l.end]
 	switch {
 	case l.skip:
-		l.start = l.end
+		l.start, l.seen = l.end, 0
 	case len(rest) > 0 && (l.eof || len(rest) >= l.long):
 		l.deliver(rest)
 		l.skip = !l.eof
-		l.start = l.end
+		l.start, l.seen = l.end, 0
 	}
 }
 

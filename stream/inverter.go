@@ -17,8 +17,8 @@ type Inverter struct {
 	Source     Source
 	NewDecoder NewDecoder // of normalized records, accepting stamps
 	Output     Output     // with an encoder that removes stamps
-	// Force accepts records that another artifact has stamped.
-	Force bool
+	// Foreign accepts records that another artifact has stamped.
+	Foreign bool
 }
 
 // InvertCounts tell what became of the records.
@@ -58,11 +58,11 @@ type inverting struct {
 }
 
 func (v *inverting) transform(p *pass, m *record.Message) error {
-	if p.reason == record.OK && !v.Force && p.row.Stamp.Len() > 0 {
+	if p.reason == record.OK && !v.Foreign && p.row.Stamp.Len() > 0 {
 		if by, ok := record.StampArtifact(m.Value, p.row.Stamp); !ok || by != v.Artifact.Mark() {
 			v.counts.Foreign++
 			v.counts.Rejected[record.Stamped]++
-			return p.refuse(m, record.Stamped, "the record was normalized by artifact "+by+", not "+v.Artifact.Mark()+"; --force inverts it all the same")
+			return p.refuse(m, record.Stamped, "the record was normalized by artifact "+by+", not "+v.Artifact.Mark()+"; --foreign inverts it all the same")
 		}
 	}
 	if p.reason != record.OK {

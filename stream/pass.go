@@ -117,7 +117,7 @@ func (p *pass) partition(ctx context.Context, id int32) (err error) {
 // open opens the output at the first partition; all others must fit below its
 // header.
 func (p *pass) open() (err error) {
-	header := p.encoder.Header(nil)
+	header := bytes.TrimSuffix(p.encoder.Header(nil), []byte("\r"))
 	if p.writer != nil {
 		if !bytes.Equal(header, p.header) {
 			return fmt.Errorf("%s has other columns than the files before it: %q, not %q; normalize it apart", p.topic, header, p.header)

@@ -116,7 +116,7 @@ func (d *demo) learn(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	_, d.artifact, err = d.app.learn(ctx, d.config, source, d.path("plant.npz"), true, true, false)
+	_, d.artifact, err = d.app.learn(ctx, d.config, source, d.path("plant.npz"), identityOf(d.config), learnOptions{force: true, sketches: true})
 	return err
 }
 
@@ -140,7 +140,7 @@ func (d *demo) normalize(ctx context.Context) error {
 }
 
 func (d *demo) invert(ctx context.Context) error {
-	return d.runInverse(ctx, &outputs{artifact: d.path("plant.npz"), out: d.path("inverted.jsonl"), force: true},
+	return d.runInverse(ctx, &inverseOptions{outputs: outputs{artifact: d.path("plant.npz"), out: d.path("inverted.jsonl"), force: true}},
 		[]string{d.path("normalized.jsonl")})
 }
 

@@ -66,7 +66,10 @@ func (a *app) runFit(ctx context.Context, o *fitOptions, args []string) error {
 	if path == "" {
 		path = artifactName(c)
 	}
-	_, _, err = a.learn(ctx, c, source, path, o.force, !o.noSketches, true)
+	if err := errors.Join(spares(path, source.Paths()...), spares(store.CompanionPath(path), source.Paths()...)); err != nil {
+		return err
+	}
+	_, _, err = a.learn(ctx, c, source, path, identityOf(c), learnOptions{force: o.force, sketches: !o.noSketches, report: true})
 	return advise(err, "--force replaces it")
 }
 
@@ -103,8 +106,14 @@ func indent(s string) string {
 
 func artifactName(c *config.Config) string { return fmt.Sprintf("%s-%d.npz", c.Pipeline, c.Revision) }
 
+type learnOptions struct {
+	force    bool // replace an artifact with other numbers
+	sketches bool // write the companion
+	report   bool // tell of rejected records
+}
+
 // learn runs the fit pass, freezes, and writes the artifact and its companion.
-func (a *app) learn(ctx context.Context, c *config.Config, source *stream.Files, path string, force, sketches, report bool) (*stream.Fit, *store.Artifact, error) {
+func (a *app) learn(ctx context.Context, c *config.Config, source *stream.Files, path string, id stream.Identity, o learnOptions) (*stream.Fit, *store.Artifact, error) {
 	plan := planOf(c)
 	if err := plan.Validate(); err != nil {
 		return nil, nil, usageError{err}
@@ -115,7 +124,7 @@ func (a *app) learn(ctx context.Context, c *config.Config, source *stream.Files,
 		NewDecoder:   decoders(&plan.Record, false),
 		FailOnReject: c.Normalize.OnError == store.OnErrorFail,
 	}
-	if report {
+	if o.report {
 		fitter.Rejects = a.rejects()
 	}
 	done := a.progress("learning", source, &fitter.Records)
@@ -129,12 +138,12 @@ func (a *app) learn(ctx context.Context, c *config.Config, source *stream.Files,
 	if err := counts.Judge(&plan.Cutoff, c.Cutoff.MaxLate); err != nil {
 		return nil, nil, err
 	}
-	result, err := learned.Freeze(identityOf(c))
+	result, err := learned.Freeze(id)
 	if err != nil {
 		return nil, nil, err
 	}
 	a.warnOfNothing(plan, result)
-	artifact, err := a.save(path, result, force, sketches)
+	artifact, err := a.save(path, result, o.force, o.sketches)
 	return learned, artifact, err
 }
 

@@ -39,12 +39,18 @@ func (a *app) guessConfig(g *guess, paths []string) (*config.Config, error) {
 		c.Record.Series.Fields = strings.Split(g.series, ",")
 		c.Record.Series.List = len(c.Record.Series.Fields) > 1
 	}
-	sample, err := a.sample(paths[0], schema.Format(c.Record.Format))
+	sample, err := a.sample(paths[0], schema.Format(c.Record.Format), g.time)
 	if err != nil {
 		return nil, err
 	}
 	if err := g.cut(c, sample); err != nil {
 		return nil, err
+	}
+	if g.cutoff != "" {
+		sample.keep(schema.Layout(c.Record.Time.Layout), c.Cutoff.EventTime.UnixNano())
+	}
+	for _, name := range sample.mixed() {
+		a.say("field %s is left out: not all of its values are numbers", name)
 	}
 	for _, field := range sample.numeric() {
 		if field.name != g.time && !slices.Contains(c.Record.Series.Fields, field.name) {
@@ -52,7 +58,11 @@ func (a *app) guessConfig(g *guess, paths []string) (*config.Config, error) {
 		}
 	}
 	if len(c.Features) == 0 {
-		return nil, usagef("%s: no field holds numbers in its first %d records; a configuration (-c) names the features", paths[0], sample.records)
+		where := ""
+		if g.cutoff != "" {
+			where = " before the cutoff"
+		}
+		return nil, usagef("%s: no field holds numbers in its first %d records%s; a configuration (-c) names the features", paths[0], len(sample.rows), where)
 	}
 	return reparse(c)
 }
@@ -126,11 +136,24 @@ func pipelineName(path string) string {
 	return name
 }
 
-// A sample holds the fields of the first records.
+// A sample holds the fields of the first records. What a field is may be told
+// from those before the cutoff alone: the choice of features is learned too.
 type sample struct {
-	records int
-	names   []string // in the order of first sight
-	fields  map[string]*field
+	time   string // the field of the event time, if any
+	rows   []row
+	names  []string // in the order of first sight
+	fields map[string]*field
+}
+
+// A row is what one record of the sample holds.
+type row struct {
+	time  string
+	cells []cell
+}
+
+type cell struct {
+	name, text      string
+	number, missing bool
 }
 
 type field struct {
@@ -162,30 +185,74 @@ func (s *sample) numeric() (fields []*field) {
 	return fields
 }
 
-func (s *sample) see(name, text string, number, missing bool) {
+// mixed returns the fields that hold numbers, but too few of them.
+func (s *sample) mixed() (names []string) {
+	for _, name := range s.names {
+		if f := s.fields[name]; name != s.time && f.numbers > f.others && f.numbers <= 9*f.others {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// see takes in one value of the row that is being read.
+func (r *row) see(s *sample, name, text string, number, missing bool) {
+	r.cells = append(r.cells, cell{name, text, number, missing})
+	if name == s.time {
+		r.time = text
+	}
+}
+
+// count tells the fields of the rows.
+func (s *sample) count() {
+	s.names, s.fields = nil, map[string]*field{}
+	for i := range s.rows {
+		for _, c := range s.rows[i].cells {
+			s.field(c.name).see(&c)
+		}
+	}
+}
+
+// keep leaves only the rows before a cutoff.
+func (s *sample) keep(layout schema.Layout, cutoff int64) {
+	s.rows = slices.DeleteFunc(s.rows, func(r row) bool {
+		at, ok := record.ParseTime(layout, []byte(r.time))
+		return !ok || at >= cutoff
+	})
+	s.count()
+}
+
+func (s *sample) field(name string) *field {
 	f := s.fields[name]
 	if f == nil {
 		f = &field{name: name}
 		s.fields[name] = f
 		s.names = append(s.names, name)
 	}
+	return f
+}
+
+func (f *field) see(c *cell) {
 	switch {
-	case missing:
-	case number:
+	case c.missing:
+	case c.number:
 		f.numbers++
 	default:
 		f.others++
 	}
 	if f.example == "" {
-		f.example = text
+		f.example = c.text
 	}
 }
 
 // layout tells how the event time is written, from its first example.
 func (s *sample) layout(name string) (schema.Layout, error) {
 	f := s.fields[name]
-	if f == nil || f.example == "" {
-		return "", usagef("--time %s: no such field in the first %d records; there are %s", name, s.records, strings.Join(s.names, ", "))
+	switch {
+	case len(s.rows) == 0:
+		return "", usagef("no record can be read: is this the format? --format says json or csv")
+	case f == nil || f.example == "":
+		return "", usagef("--time %s: no such field in the first %d records; there are %s", name, len(s.rows), strings.Join(s.names, ", "))
 	}
 	if x, err := strconv.ParseFloat(f.example, 64); err == nil {
 		switch {
@@ -206,7 +273,7 @@ func (s *sample) layout(name string) (schema.Layout, error) {
 
 // sample looks at the first records of a file. Of standard input it takes only
 // a look: what it read is read again.
-func (a *app) sample(path string, format schema.Format) (*sample, error) {
+func (a *app) sample(path string, format schema.Format, time string) (*sample, error) {
 	if path == stream.Stdin {
 		peeked := bufio.NewReaderSize(a.stdin, 1<<20)
 		a.stdin = peeked
@@ -214,13 +281,13 @@ func (a *app) sample(path string, format schema.Format) (*sample, error) {
 		if err != nil && err != io.EOF {
 			return nil, err
 		}
-		return a.sampleOf([]string{path}, format, bytes.NewReader(head))
+		return a.sampleOf(path, format, time, bytes.NewReader(head))
 	}
-	return a.sampleOf([]string{path}, format, nil)
+	return a.sampleOf(path, format, time, nil)
 }
 
-func (a *app) sampleOf(paths []string, format schema.Format, stdin io.Reader) (s *sample, err error) {
-	files, err := stream.NewFiles(paths, format, stdin)
+func (a *app) sampleOf(path string, format schema.Format, time string, stdin io.Reader) (s *sample, err error) {
+	files, err := stream.NewFiles([]string{path}, format, stdin)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -229,12 +296,13 @@ func (a *app) sampleOf(paths []string, format schema.Format, stdin io.Reader) (s
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	s = &sample{fields: map[string]*field{}}
+	s = &sample{time: time}
+	defer func() { s.count() }()
 	see := s.json
 	if format == schema.CSV {
 		see = s.csv(string(reader.Header()))
 	}
-	for s.records < sampleRecords {
+	for len(s.rows) < sampleRecords {
 		ms, err := reader.Read()
 		if err == io.EOF {
 			return s, nil
@@ -243,8 +311,8 @@ func (a *app) sampleOf(paths []string, format schema.Format, stdin io.Reader) (s
 			return nil, err
 		}
 		for i := range ms {
-			if see(ms[i].Value) {
-				s.records++
+			if r, ok := see(ms[i].Value); ok && len(s.rows) < sampleRecords {
+				s.rows = append(s.rows, r)
 			}
 		}
 	}
@@ -252,16 +320,24 @@ func (a *app) sampleOf(paths []string, format schema.Format, stdin io.Reader) (s
 }
 
 // json takes in the fields of an object; a line that is none is not counted.
-func (s *sample) json(line []byte) bool {
+func (s *sample) json(line []byte) (r row, ok bool) {
+	limits := schema.DefaultLimits()
+	if len(line) > limits.Value {
+		return r, false
+	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.UseNumber()
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return false
+		return r, false
 	}
-	return s.object(d, "") == nil
+	return r, s.object(d, &r, "", limits.Depth) == nil
 }
 
-func (s *sample) object(d *json.Decoder, prefix string) error {
+// object takes in the fields of an object that nests no deeper than depth.
+func (s *sample) object(d *json.Decoder, r *row, prefix string, depth int) error {
+	if depth == 0 {
+		return errors.New("nested too deep")
+	}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
@@ -275,20 +351,20 @@ func (s *sample) object(d *json.Decoder, prefix string) error {
 		switch v := value.(type) {
 		case json.Delim:
 			if v == '{' {
-				err = s.object(d, name+".")
+				err = s.object(d, r, name+".", depth-1)
 			} else {
 				err = skipArray(d)
-				s.see(name, "", false, false)
+				r.see(s, name, "", false, false)
 			}
 			if err != nil {
 				return err
 			}
 		case json.Number:
-			s.see(name, v.String(), true, false)
+			r.see(s, name, v.String(), true, false)
 		case nil:
-			s.see(name, "", false, true)
+			r.see(s, name, "", false, true)
 		default:
-			s.see(name, fmt.Sprint(v), false, false)
+			r.see(s, name, fmt.Sprint(v), false, false)
 		}
 	}
 	_, err := d.Token()
@@ -312,27 +388,27 @@ func skipArray(d *json.Decoder) error {
 }
 
 // csv takes in the cells of rows below a header.
-func (s *sample) csv(header string) func(line []byte) bool {
+func (s *sample) csv(header string) func(line []byte) (row, bool) {
 	names := cells(strings.TrimPrefix(header, "\ufeff"))
-	return func(line []byte) bool {
-		row := cells(string(line))
-		if len(row) != len(names) {
-			return false
+	return func(line []byte) (r row, ok bool) {
+		values := cells(string(line))
+		if len(values) != len(names) {
+			return r, false
 		}
-		for i, cell := range row {
+		for i, cell := range values {
 			_, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
 			missing := cell == "" || strings.EqualFold(cell, "nan")
-			s.see(names[i], cell, err == nil, missing)
+			r.see(s, names[i], cell, err == nil, missing)
 		}
-		return true
+		return r, true
 	}
 }
 
 // cells returns the cells of a line of CSV, nil where it is none.
 func cells(line string) []string {
-	row, err := csv.NewReader(strings.NewReader(line)).Read()
+	values, err := csv.NewReader(strings.NewReader(line)).Read()
 	if err != nil {
 		return nil
 	}
-	return row
+	return values
 }

@@ -10,28 +10,40 @@ import (
 )
 
 func (a *app) inverse() *cobra.Command {
-	var o outputs
+	var o inverseOptions
 	cmd := &cobra.Command{
 		Use:   "inverse -a ARTIFACT [FILE...]",
 		Short: "Take normalized records back to their units",
 		Long: `inverse reads records that transform wrote, or that carry normalized numbers
 under the same names, and writes them in the units they came in, without the
 _tare member. Records of series that the artifact does not hold come out as they
-are. Records stamped by another artifact are rejected unless --force is given.`,
+are. Records stamped by another artifact are rejected unless --foreign is given.`,
 		Example: `  tare transform -a plant.npz < new.jsonl | tare inverse -a plant.npz`,
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.runInverse(cmd.Context(), &o, args) },
 	}
 	o.flags(cmd)
-	cmd.Flags().BoolVar(&o.force, "force", false, "replace an existing file, and invert what another artifact has stamped")
+	cmd.Flags().BoolVar(&o.force, "force", false, "replace existing files")
+	cmd.Flags().BoolVar(&o.foreign, "foreign", false, "invert also what another artifact has stamped")
+	cmd.Flags().StringVar(&o.value, "value", "", "replace or features: how the records were written (default: the artifact's)")
 	return cmd
 }
 
-func (a *app) runInverse(ctx context.Context, o *outputs, args []string) error {
+type inverseOptions struct {
+	outputs
+	foreign bool
+	value   string
+}
+
+func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) error {
 	artifact, err := openArtifact(o.artifact)
 	if err != nil {
 		return err
 	}
 	m := &artifact.Manifest
+	override(&m.Output.Value, o.value)
+	if err := oneOf("value", string(m.Output.Value), []string{string(record.Replace), string(record.Features), string(record.Vector)}); err != nil {
+		return err
+	}
 	if m.Output.Value == record.Vector {
 		return usagef("the artifact's output is vector: packed numbers name no series, so they cannot be inverted record by record; in Python use load(...).inverse_transform")
 	}
@@ -43,7 +55,10 @@ func (a *app) runInverse(ctx context.Context, o *outputs, args []string) error {
 	if err != nil {
 		return err
 	}
-	dead, err := a.deadLetters(o)
+	if err := o.spares(source); err != nil {
+		return err
+	}
+	dead, err := a.deadLetters(&o.outputs)
 	if err != nil {
 		return err
 	}
@@ -51,8 +66,8 @@ func (a *app) runInverse(ctx context.Context, o *outputs, args []string) error {
 		Artifact:   artifact,
 		Source:     source,
 		NewDecoder: decoders(normalized, true),
-		Output:     a.output(o, dead, false),
-		Force:      o.force,
+		Output:     a.output(&o.outputs, dead, false),
+		Foreign:    o.foreign,
 	}
 	v.Output.NewEncoder = func(header []byte) (record.Encoder, error) {
 		return record.NewEncoder(normalized, record.Output{Meta: record.MetaRemove}, header)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -44,7 +43,7 @@ type app struct {
 // run carries out one command line and returns its exit code. Standard output
 // is data; everything else goes to stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, signals, stop := withSignals(ctx)
+	ctx, stop := withSignals(ctx)
 	defer stop()
 	a := &app{stdin: interruptible(ctx, stdin), stdout: stdout, stderr: stderr}
 	root := a.root()
@@ -57,14 +56,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitDone
 	}
 	code := a.exitCode(err)
-	if signals.Load() {
-		code = exitDone
-	}
 	_, problems := errors.AsType[*config.Problems](err)
 	switch {
 	case problems: // file:line:col: message, for editors
 		fmt.Fprintln(stderr, err)
-	case code != exitInterrupted && code != exitDone:
+	case code == exitInterrupted:
+		fmt.Fprintln(stderr, "tare: interrupted; no output file was written")
+	default:
 		fmt.Fprintf(stderr, "tare: %v\n", err)
 	}
 	if code == exitUsage && !a.ran {
@@ -155,25 +153,22 @@ func (a *app) exitCode(err error) int {
 	return exitFailure
 }
 
-// withSignals cancels the context at SIGINT or SIGTERM, and reports whether it
-// was SIGTERM, after which a clean stop exits with 0. A second signal, or ten
+// withSignals cancels the context at SIGINT or SIGTERM. A second signal, or ten
 // seconds, end the process at once. After stop signals do what they did before.
-func withSignals(ctx context.Context) (_ context.Context, terminated *atomic.Bool, stop func()) {
+func withSignals(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, stop = context.WithCancel(ctx)
-	terminated = new(atomic.Bool)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		defer signal.Stop(signals)
 		select {
-		case s := <-signals:
-			terminated.Store(s == syscall.SIGTERM)
+		case <-signals:
 			time.AfterFunc(10*time.Second, func() { os.Exit(exitInterrupted) })
 			stop()
 		case <-ctx.Done():
 		}
 	}()
-	return ctx, terminated, stop
+	return ctx, stop
 }
 
 // interruptible ends a blocked read of a terminal or pipe when ctx does.

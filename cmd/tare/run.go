@@ -2,9 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"tare/sink"
+	"tare/store"
+	"tare/stream"
 )
 
 func (a *app) runPipeline() *cobra.Command {
@@ -23,7 +29,7 @@ a new revision is the way to retrain.
 FILE arguments replace the configuration's source. On files it ends with the
 last record.`,
 		Example: `  tare run -c plant.yaml
-  tare run -c plant.yaml 'data/2026-*.jsonl.gz'`,
+  tare run -c plant.yaml data/2026-*.jsonl.gz`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.runBoth(cmd.Context(), o.config, o.force, args)
 		},
@@ -48,16 +54,40 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	if err := source.Rereadable(); err != nil {
 		return usageError{err}
 	}
-	learned, artifact, err := a.learn(ctx, c, source, filepath.Join(c.State.Dir, artifactName(c)), false, true, false)
-	if err != nil {
-		return advise(err, "a freeze is final: raise revision to learn anew")
-	}
-	id := identityOf(c)
-	artifact.Manifest.Normalize, artifact.Manifest.Output = id.Normalize, id.Output
-	return a.normalize(ctx, artifact, source, learned, &outputs{
+	o := &outputs{
+		artifact:  filepath.Join(c.State.Dir, artifactName(c)),
 		out:       c.Sink.File.Path,
 		dead:      c.DeadLetter.File.Path,
 		deadLimit: c.DeadLetter.Limit,
 		force:     force,
-	})
+	}
+	if err := o.ready(source); err != nil {
+		return err
+	}
+	id := identityOf(c)
+	learned, artifact, err := a.learn(ctx, c, source, o.artifact, frozenAs(id, o.artifact), learnOptions{sketches: true})
+	if err != nil {
+		return advise(err, "a freeze is final: raise revision to learn anew")
+	}
+	artifact.Manifest.Normalize, artifact.Manifest.Output = id.Normalize, id.Output
+	return a.normalize(ctx, artifact, source, learned, o)
+}
+
+// frozenAs returns the identity under which a freeze at path would be the same
+// one again: policies and output may have changed since, they are not learned.
+func frozenAs(id stream.Identity, path string) stream.Identity {
+	if was, err := store.OpenArtifact(path); err == nil {
+		id.Normalize, id.Output = was.Manifest.Normalize, was.Manifest.Output
+	}
+	return id
+}
+
+// ready refuses outputs that could not be written behind the fit pass.
+func (o *outputs) ready(source *stream.Files) error {
+	for _, out := range []string{o.out, o.dead} {
+		if info, err := os.Stat(out); err == nil && info.Mode().IsRegular() && !o.force {
+			return fmt.Errorf("%s: %w", out, sink.ErrExists)
+		}
+	}
+	return o.spares(source)
 }

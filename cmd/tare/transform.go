@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -53,6 +54,31 @@ func (o *outputs) flags(cmd *cobra.Command) {
 	flags.Int64Var(&o.deadLimit, "dead-letter-limit", 0, "stop with exit code 7 after so many dead letters")
 }
 
+// spares refuses outputs that are an input or the artifact, whatever --force
+// says.
+func (o *outputs) spares(source *stream.Files) error {
+	for _, out := range []string{o.out, o.dead} {
+		if err := spares(out, append(source.Paths(), o.artifact)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spares refuses an output that is one of the files that are read.
+func spares(out string, inputs ...string) error {
+	to, err := os.Stat(out)
+	if err != nil || !to.Mode().IsRegular() {
+		return nil
+	}
+	for _, in := range inputs {
+		if from, err := os.Stat(in); err == nil && os.SameFile(from, to) {
+			return usagef("%s is read: it cannot be written at the same time; name another output", in)
+		}
+	}
+	return nil
+}
+
 type transformOptions struct {
 	outputs
 	unknownSeries, onError      string
@@ -83,6 +109,9 @@ func (a *app) runTransform(cmd *cobra.Command, o *transformOptions, args []strin
 	m.Normalize.Emit = store.EmitAll
 	source, err := a.inputs(args, m.Record.Format)
 	if err != nil {
+		return err
+	}
+	if err := o.spares(source); err != nil {
 		return err
 	}
 	return a.normalize(cmd.Context(), artifact, source, nil, &o.outputs)
