@@ -34,7 +34,7 @@ race:
 # The pinned hashes of welford, sketch and scale must come out of a build for
 # newer processors too, and no product that feeds a sum may be fused with it.
 bits:
-	GOAMD64=v3 go test $(SUMS) ./store
+	GOAMD64=v3 go test $(SUMS) ./store ./cmd/tare
 	@.ci/fused $(SUMS)
 
 fuzz:

@@ -116,10 +116,14 @@ func TestDomain(t *testing.T) {
 	for _, x := range []float64{math.E, 0, -1, 1, math.NaN()} {
 		observe(t, s, "a", x)
 	}
-	m, f := freeze(t, plan, s)
+	other := newState(t, plan)
+	for _, x := range []float64{0, 1} {
+		observe(t, other, "a", x)
+	}
+	m, f := freeze(t, plan, s, other)
 	p, err := m.Pooled(3)
-	if err != nil || p.Domain != 2 || p.Missing != 3 || p.Count != 2 || f.Learned(3).Max[0] != 1 {
-		t.Errorf("log of 0 and -1: %+v, %v", p, err)
+	if err != nil || p.Domain != 3 || p.Missing != 4 || p.Count != 3 || f.Learned(3).Max[0] != 1 {
+		t.Errorf("log of 0, -1 and 0: %+v, %v", p, err)
 	}
 }
 

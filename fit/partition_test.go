@@ -190,6 +190,31 @@ func TestJudge(t *testing.T) {
 	f(Counts{Live: 5, Oldest: 1e18, Newest: 1e18 + 1}, EventTime, "with times from 2001-09-09T01:46:40Z to 2001-09-09T01:46:40.000000001Z; the cutoff is 1970-01-01T00:00:00Z")
 }
 
+// TestFarCutoff holds the ends of time: no sum wraps around.
+func TestFarCutoff(t *testing.T) {
+	c := Cutoff{Kind: EventTime, Time: math.MaxInt64 - 5, OutOfOrderness: 10}
+	if c.reached(math.MaxInt64 - 6) {
+		t.Error("a watermark before the cutoff reaches it")
+	}
+	c = Cutoff{Kind: EventTime, Time: math.MinInt64 + 5, Gap: 10}
+	if err := c.Validate(); err == nil {
+		t.Error("a gap that reaches before the beginning of time is accepted")
+	}
+}
+
+// TestCountsAdd adds partitions up in either order.
+func TestCountsAdd(t *testing.T) {
+	a, b := Counts{Train: 1, Oldest: 5, Newest: 7}, Counts{Train: 2, LateGap: 3, Oldest: 2, Newest: 6}
+	for _, pair := range [][2]Counts{{a, b}, {b, a}} {
+		sum := NewCounts()
+		sum.Add(&pair[0])
+		sum.Add(&pair[1])
+		if sum.Train != 3 || sum.LateGap != 3 || sum.Oldest != 2 || sum.Newest != 7 {
+			t.Errorf("%+v", sum)
+		}
+	}
+}
+
 func TestText(t *testing.T) {
 	f := func(in interface{ MarshalText() ([]byte, error) }, out interface{ UnmarshalText([]byte) error }, want string) {
 		t.Helper()

@@ -261,6 +261,9 @@ func (l *lines) deliver(line []byte) {
 		l.skip = false
 		return
 	}
+	if l.offset == 0 {
+		line = bytes.TrimPrefix(line, []byte("\ufeff")) // it marks the file, not the record
+	}
 	l.ms = append(l.ms, record.Message{Value: line, Partition: l.partition, Offset: l.offset})
 	l.offset++
 }

@@ -65,6 +65,7 @@ func TestLines(t *testing.T) {
 	f("\n", schema.JSON, "", "")
 	f("x,y\n1,2\n3,4", schema.CSV, "x,y", "1,2", "3,4")
 	f("x,y", schema.CSV, "x,y")
+	f("\ufeffa\n\ufeffb\n", schema.JSON, "", "a", "\ufeffb")
 	long := strings.Repeat("z", 3*startBuffer)
 	f("a\n"+long+"\nb\n", schema.JSON, "", "a", long, "b")
 }

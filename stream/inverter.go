@@ -25,7 +25,6 @@ type Inverter struct {
 type InvertCounts struct {
 	Inverted, Unknown int64
 	Rejected          [record.NumReasons]int64
-	Foreign           int64 // of Rejected[Stamped]: stamped by another artifact
 }
 
 // Rejects returns the number of rejected records.
@@ -60,7 +59,6 @@ type inverting struct {
 func (v *inverting) transform(p *pass, m *record.Message) error {
 	if p.reason == record.OK && !v.Foreign && p.row.Stamp.Len() > 0 {
 		if by, ok := record.StampArtifact(m.Value, p.row.Stamp); !ok || by != v.Artifact.Mark() {
-			v.counts.Foreign++
 			v.counts.Rejected[record.Stamped]++
 			return p.refuse(m, record.Stamped, "the record was normalized by artifact "+by+", not "+v.Artifact.Mark()+"; --foreign inverts it all the same")
 		}

@@ -131,6 +131,9 @@ func decoders(s *schema.Schema, acceptStamped bool) stream.NewDecoder {
 			if err != nil {
 				return nil, err
 			}
+			if len(d.Missing()) == len(s.Features) {
+				return nil, fmt.Errorf("the header names no column of any feature: there are %.200q", header)
+			}
 			d.AcceptStamped = acceptStamped
 			return d, nil
 		}
