@@ -35,6 +35,10 @@ func (r *reader) checkPaths(c *Config) {
 	}
 	r.checkOverwrite(c, "sink.file.path", c.Sink.File.Path)
 	r.checkOverwrite(c, "dead_letter.file.path", c.DeadLetter.File.Path)
+	if c.DeadLetter.File.Path == "-" {
+		r.problemAt("dead_letter.file.path", "is standard output, which is data; name a file")
+		return
+	}
 	sink := c.Sink.File.Path
 	if sink == "" {
 		sink = "-"

@@ -191,7 +191,7 @@ func TestValues(t *testing.T) {
 	f(c.Normalize, Normalize{"live", "dead_letter", 1, "fail"})
 	f(c.Output, Output{"vector", "float32", "mask", "none"})
 	f(c.Sink.File.Path, "out.f32")
-	f(c.DeadLetter, DeadLetter{File{"-"}, 1 << 53})
+	f(c.DeadLetter, DeadLetter{File{"rejected.jsonl"}, 1 << 53})
 	f(c.State, State{"2026-03-01", 1})
 
 	c = parse(t, "json", all["testdata/good/json.yaml"])

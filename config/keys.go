@@ -300,7 +300,7 @@ func sinkKind(s *Sink) kind {
 
 func deadLetterKind(d *DeadLetter) kind {
 	return object(
-		key{name: "file", alternative: true, doc: "write a file, one JSON object a line", kind: outputFile(&d.File, "the file; `-` is standard output")},
+		key{name: "file", alternative: true, doc: "write a file, one JSON object a line", kind: outputFile(&d.File, "the file; never standard output, which is data")},
 		key{name: "limit", kind: integer(&d.Limit, 1, maxCount), doc: "the run fails after this many", def: "no limit"},
 		key{name: "kafka", alternative: true, later: "write dead_letter.file"},
 	)
