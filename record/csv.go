@@ -22,10 +22,6 @@ import (
 //
 // A CSV is not safe for concurrent use.
 type CSV struct {
-	// AcceptStamped lets rows with a _tare cell pass: for undoing a
-	// normalization. Otherwise they are Stamped.
-	AcceptStamped bool
-
 	reader
 	scan    scanner
 	columns []*target // nil is not read
@@ -281,7 +277,7 @@ func (d *CSV) feed(t *target, text []byte, span Span) {
 		d.setTime(bytes.Trim(text, blanks), span)
 	}
 	if t.stamp && len(text) > 0 {
-		d.setStamp(span, d.AcceptStamped)
+		d.setStamp(span)
 	}
 }
 

@@ -17,10 +17,6 @@ import (
 //
 // A JSON is not safe for concurrent use.
 type JSON struct {
-	// AcceptStamped lets records with a top-level _tare member pass: for
-	// undoing a normalization. Otherwise they are Stamped.
-	AcceptStamped bool
-
 	reader
 	scan scanner
 	root *branch
@@ -164,7 +160,7 @@ func (d *JSON) leaf(b []byte, i int, k *key, depth int) int {
 		d.setTime(d.content(value), span)
 	}
 	if k.stamp {
-		d.setStamp(span, d.AcceptStamped)
+		d.setStamp(span)
 	}
 	return end
 }

@@ -10,6 +10,11 @@ import (
 // A reader fills a row with the values that a decoder finds in a record, and
 // keeps what is wrong with the record.
 type reader struct {
+	// AcceptStamped lets records with a _tare member or cell pass; otherwise they
+	// are Stamped. AnyMagnitude lets numbers beyond schema.MaxMagnitude pass that
+	// are finite. Both are for undoing a normalization.
+	AcceptStamped, AnyMagnitude bool
+
 	schema *schema.Schema
 	limits schema.Limits
 	row    *Row
@@ -70,11 +75,19 @@ func (r *reader) first() Reason {
 // setNumber takes x as the value of feature f.
 func (r *reader) setNumber(f int, x float64, span Span) {
 	r.row.Spans[f] = span
-	if math.Abs(x) <= schema.MaxMagnitude {
+	if math.Abs(x) <= r.largest() {
 		r.row.Numbers[f] = x
 	} else {
 		r.setBad(BadRange, f, span, "")
 	}
+}
+
+// largest returns the greatest magnitude that a number may have.
+func (r *reader) largest() float64 {
+	if r.AnyMagnitude {
+		return math.MaxFloat64
+	}
+	return schema.MaxMagnitude
 }
 
 // setBad takes the value of feature f as missing, or as a reason to reject the
@@ -97,9 +110,9 @@ func (r *reader) setName(i int, text []byte, span Span) {
 }
 
 // setStamp keeps where the mark stands.
-func (r *reader) setStamp(span Span, accept bool) {
+func (r *reader) setStamp(span Span) {
 	r.row.Stamp = span
-	if !accept {
+	if !r.AcceptStamped {
 		r.add(Stamped, span, 0, "")
 	}
 }

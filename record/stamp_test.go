@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"tare/schema"
 )
 
 func TestStampArtifact(t *testing.T) {
@@ -95,4 +97,25 @@ func TestQuoted(t *testing.T) {
 			t.Fatalf("%q: %s says %q", s, got, back)
 		}
 	}
+}
+
+// TestNormalizedMagnitudes reads back what a tiny scale made of ordinary values.
+func TestNormalizedMagnitudes(t *testing.T) {
+	s := &schema.Schema{Format: schema.JSON, Features: []schema.Feature{{Name: "x", Field: "x"}}}
+	d, err := NewJSON(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var row Row
+	f := func(accept bool, value string, want Reason) {
+		t.Helper()
+		d.AnyMagnitude = accept
+		if got := d.Decode(&row, []byte(value)); got != want {
+			t.Errorf("%s, normalized %v: %v, want %v", value, accept, got, want)
+		}
+	}
+	f(false, `{"x":1e290}`, BadRange)
+	f(true, `{"x":1e290}`, OK)
+	f(true, `{"x":-1.7976931348623157e308}`, OK)
+	f(true, `{"x":1e309}`, BadRange)
 }

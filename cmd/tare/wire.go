@@ -123,8 +123,9 @@ func expand(patterns []string) ([]string, error) {
 	return paths, nil
 }
 
-// decoders returns what decodes records of a schema.
-func decoders(s *schema.Schema, acceptStamped bool) stream.NewDecoder {
+// decoders returns what decodes records of a schema; normalized ones may be
+// stamped and have any magnitude.
+func decoders(s *schema.Schema, normalized bool) stream.NewDecoder {
 	return func(header []byte) (record.Decoder, error) {
 		if s.Format == schema.CSV {
 			d, err := record.NewCSV(s, header)
@@ -134,14 +135,14 @@ func decoders(s *schema.Schema, acceptStamped bool) stream.NewDecoder {
 			if len(d.Missing()) == len(s.Features) {
 				return nil, fmt.Errorf("the header names no column of any feature: there are %.200q", header)
 			}
-			d.AcceptStamped = acceptStamped
+			d.AcceptStamped, d.AnyMagnitude = normalized, normalized
 			return d, nil
 		}
 		d, err := record.NewJSON(s)
 		if err != nil {
 			return nil, err
 		}
-		d.AcceptStamped = acceptStamped
+		d.AcceptStamped, d.AnyMagnitude = normalized, normalized
 		return d, nil
 	}
 }
