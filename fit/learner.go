@@ -5,13 +5,17 @@ import (
 	"tare/welford"
 )
 
-// A learner keeps what one feature learns, a slot for each series. The three
-// views of a slot, which may take in several partitions, never change it.
+// A learner keeps what one feature learns, a slot for each series. Neither At
+// nor Merge changes a slot.
 type learner interface {
 	// Grow adds a slot.
 	Grow()
 	// Observe takes one value, which is neither NaN nor infinite.
 	Observe(slot int32, x float64) error
+	// At returns a view of a slot.
+	At(slot int32) accumulator
+	// Absorb adds to a slot what a slot of another partition's learner holds.
+	Absorb(into int32, from learner, slot int32) error
 	// Merge makes an accumulator of the given slots, one of each learner in turn.
 	Merge(slots []slotOf) (accumulator, error)
 }
@@ -56,6 +60,13 @@ type moments struct{ slab[welford.Running] }
 
 func (m *moments) Observe(slot int32, x float64) error { return m.at(slot).Add(x) }
 
+func (m *moments) At(slot int32) accumulator { return m.at(slot) }
+
+func (m *moments) Absorb(into int32, from learner, slot int32) error {
+	m.at(into).Merge(from.(*moments).at(slot))
+	return nil
+}
+
 func (m *moments) Merge(slots []slotOf) (accumulator, error) {
 	if len(slots) == 1 {
 		return slots[0].learner.(*moments).at(slots[0].slot), nil
@@ -71,6 +82,12 @@ func (m *moments) Merge(slots []slotOf) (accumulator, error) {
 type digests struct{ slab[sketch.Quantiles] }
 
 func (d *digests) Observe(slot int32, x float64) error { return d.at(slot).Add(x) }
+
+func (d *digests) At(slot int32) accumulator { return d.at(slot) }
+
+func (d *digests) Absorb(into int32, from learner, slot int32) error {
+	return d.at(into).Merge(from.(*digests).at(slot))
+}
 
 func (d *digests) Merge(slots []slotOf) (accumulator, error) {
 	if len(slots) == 1 {

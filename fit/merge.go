@@ -9,7 +9,6 @@ import (
 	"tare/frozen"
 	"tare/scale"
 	"tare/sketch"
-	"tare/welford"
 )
 
 // Merged joins the states of all partitions, series by series in byte order,
@@ -18,9 +17,9 @@ import (
 type Merged struct {
 	plan   *Plan
 	states []*State
-	places []place   // in the order of (series, partition)
-	starts []int     // of each kept series in places
-	orders [][]int32 // of each state, its slots in the byte order of the names
+	places []place    // in the order of (series, partition)
+	starts []int      // of each kept series in places
+	parts  [][][]part // of each state, its partitions' parts by feature
 	counts SeriesCounts
 }
 
@@ -40,7 +39,7 @@ type SeriesCounts struct {
 
 // Merge joins states, which are in partition order and share a plan.
 func Merge(plan *Plan, states []*State) (*Merged, error) {
-	m := &Merged{plan: plan, states: states, orders: make([][]int32, len(states))}
+	m := &Merged{plan: plan, states: states}
 	distinct := sketch.NewDistinct()
 	var all []place
 	for i, s := range states {
@@ -56,8 +55,8 @@ func Merge(plan *Plan, states []*State) (*Merged, error) {
 		}
 		return int(a.state - b.state)
 	})
-	for _, p := range all {
-		m.orders[p.state] = append(m.orders[p.state], p.slot)
+	for _, s := range states {
+		m.parts = append(m.parts, s.partitions())
 	}
 	m.keep(all)
 	m.counts.Distinct = distinct.Estimate()
@@ -165,35 +164,22 @@ type Pooled struct {
 }
 
 // Pooled joins a feature over all series, those below min_samples too.
-func (m *Merged) Pooled(feature int) (Pooled, error) {
-	var all welford.Moments
+func (m *Merged) Pooled(feature int) Pooled {
+	all := part{lo: math.Inf(1), hi: math.Inf(-1)}
 	out := Pooled{Distinct: m.Distinct(feature).Estimate()}
-	lo, hi := math.Inf(1), math.Inf(-1)
 	for i, s := range m.states {
-		f := &s.features[feature]
-		out.Domain += f.domain
-		var part welford.Moments
-		for _, slot := range m.orders[i] {
-			acc, err := f.Merge([]slotOf{{f.learner, slot}})
-			if err != nil {
-				return out, err
-			}
-			moments := acc.Moments()
-			part.Merge(&moments)
-			out.Missing += f.missing[slot]
-			if moments.N > 0 {
-				lo, hi = min(lo, acc.Min()), max(hi, acc.Max())
-			}
+		out.Domain += s.features[feature].domain
+		for _, p := range m.parts[i] {
+			all.add(&p[feature])
 		}
-		all.Merge(&part)
 	}
-	out.Count = all.N
+	out.Count, out.Missing = all.moments.N, all.missing
 	out.Min, out.Max = frozen.Number(math.NaN()), frozen.Number(math.NaN())
-	if all.N > 0 {
-		out.Min, out.Max = frozen.Number(lo), frozen.Number(hi)
+	if out.Count > 0 {
+		out.Min, out.Max = frozen.Number(all.lo), frozen.Number(all.hi)
 	}
-	out.Mean, out.Var = frozen.Number(all.Mean()), frozen.Number(all.Variance())
-	return out, nil
+	out.Mean, out.Var = frozen.Number(all.moments.Mean()), frozen.Number(all.moments.Variance())
+	return out
 }
 
 // Freeze derives the parameters of every series and feature, once.

@@ -104,9 +104,9 @@ func TestFreeze(t *testing.T) {
 	if l.Count[b] != 5 || l.Missing[b] != 1 || l.Min[b] != 1 || l.Max[b] != 5 || l.Mean[b] != 3 || l.Var[b] != 2 || l.Impute[b] != 3 {
 		t.Errorf("b: %+v", l)
 	}
-	p, err := m.Pooled(1)
-	if err != nil || p.Count != 8 || p.Missing != 3 || p.Min != 1 || p.Max != 7 || p.Mean != 3.75 {
-		t.Errorf("pooled: %+v, %v", p, err)
+	p := m.Pooled(1)
+	if p.Count != 8 || p.Missing != 3 || p.Min != 1 || p.Max != 7 || p.Mean != 3.75 {
+		t.Errorf("pooled: %+v", p)
 	}
 }
 
@@ -121,9 +121,9 @@ func TestDomain(t *testing.T) {
 		observe(t, other, "a", x)
 	}
 	m, f := freeze(t, plan, s, other)
-	p, err := m.Pooled(3)
-	if err != nil || p.Domain != 3 || p.Missing != 4 || p.Count != 3 || f.Learned(3).Max[0] != 1 {
-		t.Errorf("log of 0, -1 and 0: %+v, %v", p, err)
+	p := m.Pooled(3)
+	if p.Domain != 3 || p.Missing != 4 || p.Count != 3 || f.Learned(3).Max[0] != 1 {
+		t.Errorf("log of 0, -1 and 0: %+v", p)
 	}
 }
 
@@ -165,6 +165,54 @@ func TestMergeOrder(t *testing.T) {
 			first = all
 		} else if !slices.Equal(first, all) {
 			t.Fatal("another interleaving gives other bytes")
+		}
+	}
+}
+
+// TestAbsorb folds partitions into the first, in every way that keeps their
+// order: the state of each series, the pooled numbers and the counts are those
+// of partitions that were all kept.
+func TestAbsorb(t *testing.T) {
+	r := rand.New(rand.NewPCG(seed(t), 5))
+	plan := testPlan(t)
+	plan.MaxSeries = 20
+	build := func(seed uint64) (states []*State) {
+		r := rand.New(rand.NewPCG(seed, 6))
+		for range 5 {
+			s := newState(t, plan)
+			for range r.IntN(3000) {
+				observe(t, s, fmt.Sprint("series-", r.IntN(25)), r.NormFloat64())
+			}
+			states = append(states, s)
+		}
+		return states
+	}
+	for range 5 {
+		seed := r.Uint64()
+		kept, _ := freeze(t, plan, build(seed)...)
+		for _, folds := range [][]int{{1, 2, 3, 4}, {1}, {1, 2}} {
+			states := build(seed)
+			for _, k := range folds {
+				if err := states[0].Absorb(states[k]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			folded, _ := freeze(t, plan, append(states[:1], states[len(folds)+1:]...)...)
+			if folded.Counts() != kept.Counts() || folded.Series() != kept.Series() {
+				t.Fatalf("folded %v: %+v, kept %+v", folds, folded.Counts(), kept.Counts())
+			}
+			for feature := range plan.Features {
+				if a, b := fmt.Sprintf("%+v", folded.Pooled(feature)), fmt.Sprintf("%+v", kept.Pooled(feature)); a != b {
+					t.Fatalf("folded %v, feature %d: pooled %s, kept %s", folds, feature, a, b)
+				}
+				for series := range kept.Series() {
+					a, errA := folded.AppendState(nil, feature, series)
+					b, errB := kept.AppendState(nil, feature, series)
+					if errA != nil || errB != nil || !slices.Equal(a, b) || string(folded.Name(series)) != string(kept.Name(series)) {
+						t.Fatalf("folded %v, series %s, feature %d: other bytes", folds, kept.Name(series), feature)
+					}
+				}
+			}
 		}
 	}
 }

@@ -55,6 +55,7 @@ type State struct {
 	features []feature
 	distinct *sketch.Distinct // of the series
 	overflow uint64
+	parts    [][]part // of the partitions absorbed, itself the first; nil for none
 }
 
 type feature struct {
@@ -104,6 +105,11 @@ func (s *State) slot(series []byte) (slot int32, ok bool) {
 	if s.series.Len() >= s.plan.MaxSeries {
 		return s.series.Find(series)
 	}
+	return s.grow(series), true
+}
+
+// grow returns the slot of a series, a new one where it has none.
+func (s *State) grow(series []byte) (slot int32) {
 	slot, added := s.series.Add(series)
 	if added {
 		s.records = append(s.records, 0)
@@ -113,7 +119,7 @@ func (s *State) slot(series []byte) (slot int32, ok bool) {
 			s.features[i].missing = append(s.features[i].missing, 0)
 		}
 	}
-	return slot, true
+	return slot
 }
 
 func (f *feature) observe(slot int32, x float64) error {

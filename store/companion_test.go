@@ -64,11 +64,7 @@ func learned(t testing.TB) (*Manifest, *frozen.Frozen, *fit.Merged) {
 	}
 	m.Columns, m.Examples, m.Series = f.Columns(), f.Examples(), merged.Counts()
 	for i := range plan.Features {
-		pooled, err := merged.Pooled(i)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.Pooled = append(m.Pooled, pooled)
+		m.Pooled = append(m.Pooled, merged.Pooled(i))
 	}
 	return m, f, merged
 }

@@ -30,12 +30,37 @@ type Fitter struct {
 	Records *atomic.Int64
 }
 
-// A Fit is what the fit pass leaves behind: by partition, the training stretch
-// and what was learned from it.
+// A Fit is what the fit pass leaves behind: the training stretch of each
+// partition, and what was learned from all of them.
 type Fit struct {
 	Plan       *fit.Plan
 	Partitions []*fit.Partition
-	States     []*fit.State
+	State      *fit.State
+}
+
+// folding joins the states of partitions in their order, as soon as they and
+// all before them are done: a series that stands in many files costs one state.
+type folding struct {
+	mu   sync.Mutex
+	sum  *fit.State
+	next int32
+	done map[int32]*fit.State
+}
+
+func (f *folding) add(partition int32, s *fit.State) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.done[partition] = s
+	for ; f.done[f.next] != nil; f.next++ {
+		s := f.done[f.next]
+		delete(f.done, f.next)
+		if f.sum == nil {
+			f.sum = s
+		} else if err := f.sum.Absorb(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Counts returns what became of the records of all partitions.
@@ -62,7 +87,8 @@ func (f *Fitter) Run(ctx context.Context) (*Fit, error) {
 	if err := f.check(len(topics)); err != nil {
 		return nil, err
 	}
-	out := &Fit{Plan: f.Plan, Partitions: make([]*fit.Partition, len(topics)), States: make([]*fit.State, len(topics))}
+	out := &Fit{Plan: f.Plan, Partitions: make([]*fit.Partition, len(topics))}
+	fold := folding{done: map[int32]*fit.State{}}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int32
@@ -70,13 +96,18 @@ func (f *Fitter) Run(ctx context.Context) (*Fit, error) {
 	for range min(runtime.GOMAXPROCS(0), len(topics)) {
 		workers.Go(func() {
 			for i := next.Add(1) - 1; int(i) < len(topics) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				if err := f.partition(ctx, out, i, topics[i]); err != nil {
+				state, err := f.partition(ctx, out, i, topics[i])
+				if err == nil {
+					err = fold.add(i, state)
+				}
+				if err != nil {
 					cancel(err)
 				}
 			}
 		})
 	}
 	workers.Wait()
+	out.State = fold.sum
 	return out, context.Cause(ctx)
 }
 
@@ -113,27 +144,26 @@ type LossError struct{ Message string }
 // Error returns the message.
 func (e *LossError) Error() string { return e.Message }
 
-func (f *Fitter) partition(ctx context.Context, out *Fit, id int32, topic string) (err error) {
+func (f *Fitter) partition(ctx context.Context, out *Fit, id int32, topic string) (state *fit.State, err error) {
 	reader, err := f.Source.Open(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	decoder, err := f.NewDecoder(reader.Header())
 	if err != nil {
-		return fmt.Errorf("%s: %w", topic, err)
+		return nil, fmt.Errorf("%s: %w", topic, err)
 	}
-	state, err := fit.NewState(f.Plan)
-	if err != nil {
-		return err
+	if state, err = fit.NewState(f.Plan); err != nil {
+		return nil, err
 	}
 	part := fit.NewPartition(&f.Plan.Cutoff, id, 0)
 	if f.Ranges != nil {
 		part = fit.ReplayPartition(&f.Plan.Cutoff, f.Ranges[id])
 	}
-	out.Partitions[id], out.States[id] = part, state
+	out.Partitions[id] = part
 	l := learning{f, topic, decoder, part, state, record.Row{}}
-	return l.run(ctx, reader)
+	return state, l.run(ctx, reader)
 }
 
 // learning is the fit pass over one partition.

@@ -25,7 +25,7 @@ type Result struct {
 
 // Freeze merges the partitions and derives the parameters, once.
 func (f *Fit) Freeze(id Identity) (*Result, error) {
-	merged, err := fit.Merge(f.Plan, f.States)
+	merged, err := fit.Merge(f.Plan, []*fit.State{f.State})
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +51,7 @@ func (f *Fit) Freeze(id Identity) (*Result, error) {
 		Examples:   fr.Examples(),
 	}}
 	for i := range f.Plan.Features {
-		pooled, err := merged.Pooled(i)
-		if err != nil {
-			return nil, err
-		}
-		r.Manifest.Pooled = append(r.Manifest.Pooled, pooled)
+		r.Manifest.Pooled = append(r.Manifest.Pooled, merged.Pooled(i))
 	}
 	return r, nil
 }

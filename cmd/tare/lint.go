@@ -39,7 +39,7 @@ func (a *app) runLint(paths []string) error {
 			continue
 		}
 		state, artifact := fit.BytesPerSeries(plan)
-		fmt.Fprintf(a.stdout, "%s: ok; a series takes about %s for each file that holds it while learning, %s in the artifact\n", path, bytesText(state), bytesText(artifact))
+		fmt.Fprintf(a.stdout, "%s: ok; a series takes about %s while learning, %s in the artifact\n", path, bytesText(state), bytesText(artifact))
 	}
 	if len(all) > 0 {
 		return &all
