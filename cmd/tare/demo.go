@@ -96,6 +96,9 @@ func (d *demo) simulate(context.Context) error {
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
 		return err
 	}
+	if was, err := os.ReadFile(d.path("plant.yaml")); err == nil && string(was) != plantConfig {
+		return usagef("%s is not the demo's: name another folder with --dir", d.path("plant.yaml"))
+	}
 	if err := os.WriteFile(d.path("plant.yaml"), []byte(plantConfig), 0o644); err != nil {
 		return err
 	}

@@ -159,7 +159,7 @@ func (a *app) normalize(ctx context.Context, artifact *store.Artifact, source *s
 		Artifact:   artifact,
 		Policy:     m.Normalize,
 		Source:     source,
-		NewDecoder: decoders(&m.Record, false),
+		NewDecoder: a.warnMissing(decoders(&m.Record, false)),
 		Output:     a.output(o, dead, m.Normalize.OnError == store.OnErrorFail),
 	}
 	n.Output.NewEncoder = encoders(m)

@@ -147,6 +147,17 @@ func decoders(s *schema.Schema, normalized bool) stream.NewDecoder {
 	}
 }
 
+// warnMissing tells of features that a CSV header has no column for.
+func (a *app) warnMissing(next stream.NewDecoder) stream.NewDecoder {
+	return func(header []byte) (record.Decoder, error) {
+		d, err := next(header)
+		if csv, ok := d.(*record.CSV); ok && len(csv.Missing()) > 0 {
+			a.say("warning: the header has no column for %s: missing in every record", strings.Join(csv.Missing(), ", "))
+		}
+		return d, err
+	}
+}
+
 // outputOf returns how records normalized with an artifact are written.
 func outputOf(m *store.Manifest) record.Output {
 	o := m.Output
