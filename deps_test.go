@@ -21,6 +21,8 @@ import (
 // config is imported by cmd/tare alone; only stream, sink and cmd know where
 // records come from and go to.
 var house = map[string]string{
+	"internal/kafka": "github.com/klauspost/compress/gzip github.com/klauspost/compress/s2 github.com/klauspost/compress/zstd github.com/pierrec/lz4/v4",
+
 	"schema":   "",
 	"record":   "schema",
 	"welford":  "",
@@ -40,7 +42,7 @@ const forTests = "github.com/influxdata/tdigest github.com/rogpeppe/go-internal/
 
 // quiet lists the packages that start no goroutine, take no lock and read no
 // clock: everything below stream.
-var quiet = []string{"schema", "record", "welford", "sketch", "scale", "frozen", "fit", "store", "sink", "config"}
+var quiet = []string{"schema", "record", "welford", "sketch", "scale", "frozen", "fit", "store", "sink", "config", "internal/kafka"}
 
 // A source is one file of the tree.
 type source struct {
