@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -181,8 +182,11 @@ func beyond(x, lo, hi float64) string {
 
 // full writes a number with all its digits.
 func full(x float64) string {
-	if x != x {
+	switch {
+	case x != x:
 		return "missing"
+	case math.IsInf(x, 0):
+		return "beyond float64: written as missing"
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%v", x), ".0")
 }
