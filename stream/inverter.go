@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"math"
 
 	"tare/frozen"
 	"tare/record"
@@ -38,10 +37,7 @@ func (c *InvertCounts) Rejects() (n int64) {
 // Run reads everything. The counts are right also where it fails.
 func (v *Inverter) Run(ctx context.Context) (InvertCounts, error) {
 	width := len(v.Artifact.Frozen.Columns())
-	w := inverting{Inverter: v, y: make([]float64, width), nothing: make([]float64, width), absent: make([]record.Span, width)}
-	for i := range w.nothing {
-		w.nothing[i] = math.NaN()
-	}
+	w := inverting{Inverter: v, y: make([]float64, width), asIs: newAsIs(width)}
 	p := pass{Output: v.Output, source: v.Source, newDecoder: v.NewDecoder, transform: w.transform}
 	err := p.run(ctx)
 	return w.counts, err
@@ -49,16 +45,19 @@ func (v *Inverter) Run(ctx context.Context) (InvertCounts, error) {
 
 type inverting struct {
 	*Inverter
-	counts  InvertCounts
-	mark    record.Mark
-	y       []float64
-	nothing []float64
-	absent  []record.Span
+	counts InvertCounts
+	mark   record.Mark
+	y      []float64
+	asIs   *asIs
 }
 
 func (v *inverting) transform(p *pass, m *record.Message) error {
 	if p.reason == record.OK && !v.Foreign && p.row.Stamp.Len() > 0 {
-		if by, ok := record.StampArtifact(m.Value, p.row.Stamp); !ok || by != v.Artifact.Mark() {
+		by, ok := record.StampArtifact(m.Value, p.row.Stamp)
+		if !ok {
+			by = "(the mark names none)"
+		}
+		if by != v.Artifact.Mark() {
 			v.counts.Rejected[record.Stamped]++
 			return p.refuse(m, record.Stamped, "the record was normalized by artifact "+by+", not "+v.Artifact.Mark()+"; --foreign inverts it all the same")
 		}
@@ -67,15 +66,15 @@ func (v *inverting) transform(p *pass, m *record.Message) error {
 		v.counts.Rejected[p.reason]++
 		return p.reject(m)
 	}
-	row, y := p.row, v.y
+	row, y := &p.row, v.y
 	id := v.Artifact.Frozen.Find(p.row.Series)
 	if id == frozen.Unknown {
 		v.counts.Unknown++
-		row.Spans, y = v.absent, v.nothing
+		row, y = v.asIs.of(row)
 	} else {
 		v.counts.Inverted++
 		v.Artifact.Frozen.Inverse(y, p.row.Numbers, id)
 	}
-	p.out.add(m, func(dst []byte) []byte { return p.encoder.Append(dst, m.Value, &row, y, &v.mark) })
+	p.out.add(m, func(dst []byte) []byte { return p.encoder.Append(dst, m.Value, row, y, &v.mark) })
 	return nil
 }

@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"tare/fit"
 	"tare/frozen"
@@ -52,10 +51,7 @@ func (c *NormalizeCounts) Records() int64 { return c.Train + c.Gap + c.Live + c.
 // Run reads everything. The counts are right also where it fails.
 func (n *Normalizer) Run(ctx context.Context) (NormalizeCounts, error) {
 	width := len(n.Artifact.Frozen.Columns())
-	w := normalizing{Normalizer: n, y: make([]float64, width), nothing: make([]float64, width), absent: make([]record.Span, width)}
-	for i := range w.nothing {
-		w.nothing[i] = math.NaN()
-	}
+	w := normalizing{Normalizer: n, y: make([]float64, width), asIs: newAsIs(width)}
 	w.mark.Artifact = n.Artifact.Mark()
 	p := pass{Output: n.Output, source: n.Source, newDecoder: n.NewDecoder, transform: w.transform}
 	err := p.run(ctx)
@@ -66,11 +62,10 @@ func (n *Normalizer) Run(ctx context.Context) (NormalizeCounts, error) {
 // normalizing is one run of the pass.
 type normalizing struct {
 	*Normalizer
-	counts  NormalizeCounts
-	mark    record.Mark
-	y       []float64
-	nothing []float64     // a NaN for each column
-	absent  []record.Span // a zero Span for each feature
+	counts NormalizeCounts
+	mark   record.Mark
+	y      []float64
+	asIs   *asIs
 }
 
 func (n *normalizing) transform(p *pass, m *record.Message) error {
@@ -156,7 +151,5 @@ func (n *normalizing) untouched(row *record.Row) (*record.Row, []float64) {
 	if n.Artifact.Manifest.Output.Value != record.Replace {
 		return row, row.Numbers
 	}
-	bare := *row
-	bare.Spans = n.absent
-	return &bare, n.nothing
+	return n.asIs.of(row)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"sync/atomic"
 
 	"tare/record"
@@ -186,6 +187,29 @@ func (p *pass) bury(m *record.Message, why string) error {
 		return &LimitError{p.DeadLimit}
 	}
 	return nil
+}
+
+// asIs makes of rows what an encoder writes as the record came.
+type asIs struct {
+	row     record.Row
+	nothing []float64     // a NaN for each column
+	absent  []record.Span // a zero Span for each feature
+}
+
+func newAsIs(width int) *asIs {
+	a := &asIs{nothing: make([]float64, width), absent: make([]record.Span, width)}
+	for i := range a.nothing {
+		a.nothing[i] = math.NaN()
+	}
+	return a
+}
+
+// of returns a row in which nothing is to be replaced, and the numbers to
+// replace it with: none. Both are good until the next call.
+func (a *asIs) of(row *record.Row) (*record.Row, []float64) {
+	a.row = *row
+	a.row.Spans = a.absent
+	return &a.row, a.nothing
 }
 
 // An outbox collects the records of one batch in one buffer.
