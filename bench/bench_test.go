@@ -7,13 +7,17 @@ package bench
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -255,6 +259,56 @@ func (g *generator) Read(p []byte) (int, error) {
 		}
 	}
 	return g.buf.Read(p)
+}
+
+// watched measures the live heap each time a file is opened.
+type watched struct {
+	*stream.Files
+	mu   sync.Mutex
+	most uint64
+}
+
+func (w *watched) Open(ctx context.Context, partition int32) (stream.Reader, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	w.most = max(w.most, m.HeapAlloc)
+	return w.Files.Open(ctx, partition)
+}
+
+// TestManyFiles learns the same 5,000 series from 2 and from 30 files. What is
+// done goes into one state: the heap holds that and the files being read.
+func TestManyFiles(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	path := filepath.Join(t.TempDir(), "day.jsonl")
+	var b bytes.Buffer
+	for i := range 10_000 {
+		fmt.Fprintf(&b, `{"sensor":"pump-%05d","ts":%d,"f0":%d}`+"\n", i%5000, 1_772_000_000_000+i, i)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := plan(t, scale.Robust, fit.Cutoff{Kind: fit.End})
+	p.Features, p.Record.Features = p.Features[:1], p.Record.Features[:1]
+	most := func(files int) uint64 {
+		source, err := stream.NewFiles(slices.Repeat([]string{path}, files), schema.JSON, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &watched{Files: source}
+		f := stream.Fitter{Plan: p, Source: w, NewDecoder: decoder(&p.Record)}
+		if _, err := f.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return w.most
+	}
+	few, many := most(2), most(30)
+	t.Logf("live heap at most: %d MiB with 2 files, %d MiB with 30", few>>20, many>>20)
+	if state := uint64(5000 * 1900); many > few+4*state {
+		t.Errorf("30 files take %d bytes, 2 files %d: more than the sum and the files being read", many, few)
+	}
 }
 
 // TestFlatMemory runs ten million records through both passes: what lives on

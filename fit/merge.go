@@ -38,7 +38,7 @@ type SeriesCounts struct {
 }
 
 // Merge joins states, which are in partition order and share a plan.
-func Merge(plan *Plan, states []*State) (*Merged, error) {
+func Merge(plan *Plan, states []*State) *Merged {
 	m := &Merged{plan: plan, states: states}
 	distinct := sketch.NewDistinct()
 	var all []place
@@ -61,7 +61,7 @@ func Merge(plan *Plan, states []*State) (*Merged, error) {
 	m.keep(all)
 	m.counts.Distinct = distinct.Estimate()
 	m.counts.Learned = m.Series()
-	return m, nil
+	return m
 }
 
 // keep takes the series that have enough records, the first max_series of them.

@@ -54,10 +54,7 @@ func learned(t testing.TB) (*Manifest, *frozen.Frozen, *fit.Merged) {
 		m.Records.Learned += rows
 		m.Records.Train += rows
 	}
-	merged, err := fit.Merge(plan, states)
-	if err != nil {
-		t.Fatal(err)
-	}
+	merged := fit.Merge(plan, states)
 	f, err := merged.Freeze()
 	if err != nil {
 		t.Fatal(err)

@@ -25,10 +25,7 @@ type Result struct {
 
 // Freeze merges the partitions and derives the parameters, once.
 func (f *Fit) Freeze(id Identity) (*Result, error) {
-	merged, err := fit.Merge(f.Plan, []*fit.State{f.State})
-	if err != nil {
-		return nil, err
-	}
+	merged := fit.Merge(f.Plan, []*fit.State{f.State})
 	fr, err := merged.Freeze()
 	if err != nil {
 		return nil, err
