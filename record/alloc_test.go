@@ -34,8 +34,9 @@ func TestNoAllocations(t *testing.T) {
 		`{"sensor":"a","plant":7,"ts":1,"payload":[],"load":"x","a.b":1e999,"_tare":{"artifact":"x"},"other":[{"a":"\u00e9é"}]}`,
 	} {
 		value := []byte(text)
+		in := inFile(value)
 		f("decode "+text, func() {
-			if d.Decode(&row, value) != OK {
+			if d.Decode(&row, in) != OK {
 				t.Fatal(d.Detail())
 			}
 		})
@@ -47,9 +48,31 @@ func TestNoAllocations(t *testing.T) {
 	}
 	strict := newJSON(t, mixed())
 	for _, v := range []string{`{`, `{"sensor":"a","ts":1,"load":1,"load":2}`, `{"ts":1}`, `{"sensor":"a"}`, `{"sensor":"a","ts":1,"load":"x"}`, `{"_tare":1}`} {
-		value := []byte(v)
-		f("reject "+v, func() { strict.Decode(&row, value) })
+		in := inFile([]byte(v))
+		f("reject "+v, func() { strict.Decode(&row, in) })
 	}
+
+	s = onTopic()
+	s.Series = schema.Series{Fields: []string{"line", schema.Key}, List: true}
+	s.Time.MaxFutureSkew = 1
+	topic := newJSON(t, s)
+	in := &Message{Key: []byte("p"), Value: []byte(`{"line":1,"ts":7,"load":2}`), Timestamp: 7, Headers: headers("trace", "x", "more", "null")}
+	f("of Kafka", func() {
+		if topic.Decode(&row, in) != OK {
+			t.Fatal(topic.Detail())
+		}
+	})
+	for _, m := range []*Message{{Value: in.Value}, {Key: in.Key}, {Key: in.Key, Value: in.Value}, {Key: []byte("\xff"), Value: in.Value},
+		{Key: in.Key, Value: in.Value, Headers: headers("trace", "x", HeaderArtifact, "null")}} {
+		f("reject of Kafka", func() {
+			if topic.Decode(&row, m) == OK {
+				t.Fatalf("%+v is accepted", m)
+			}
+		})
+	}
+	letter := &Message{Key: in.Key, Timestamp: 7, Headers: in.Headers}
+	f("dead letter", func() { dst = AppendDeadLetter(dst[:0], "syntax", letter, "raw") })
+	f("source", func() { dst = m.AppendSource(dst[:0]) })
 
 	s = mixedCSV()
 	s.Limits = schema.Limits{}
@@ -64,8 +87,9 @@ func TestNoAllocations(t *testing.T) {
 		`"a,""b""","2026-03-01",inf,hot," NaN ","x""y","{}"`,
 	} {
 		value := []byte(text)
+		in := inFile(value)
 		f("decode "+text, func() {
-			if c.Decode(&row, value) != OK {
+			if c.Decode(&row, in) != OK {
 				t.Fatal(c.Detail())
 			}
 		})

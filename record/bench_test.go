@@ -62,10 +62,12 @@ func BenchmarkJSON(b *testing.B) {
 				b.Fatal(err)
 			}
 			var row record.Row
+			m := record.Message{Timestamp: record.NoTimestamp}
 			b.SetBytes(size(records))
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if d.Decode(&row, records[i&1023]) != record.OK {
+				m.Value = records[i&1023]
+				if d.Decode(&row, &m) != record.OK {
 					b.Fatal(d.Detail())
 				}
 			}
@@ -99,10 +101,12 @@ func BenchmarkCSV(b *testing.B) {
 		b.Fatal(err)
 	}
 	var row record.Row
+	m := record.Message{Timestamp: record.NoTimestamp}
 	b.SetBytes(size(records))
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		if d.Decode(&row, records[i&1023]) != record.OK {
+		m.Value = records[i&1023]
+		if d.Decode(&row, &m) != record.OK {
 			b.Fatal(d.Detail())
 		}
 	}
@@ -186,7 +190,7 @@ func decodeAll(b *testing.B, d record.Decoder, records [][]byte) (rows []record.
 	r := rand.New(rand.NewPCG(5, 6))
 	rows, y = make([]record.Row, len(records)), make([][]float64, len(records))
 	for i := range rows {
-		if d.Decode(&rows[i], records[i]) != record.OK {
+		if d.Decode(&rows[i], &record.Message{Value: records[i], Timestamp: record.NoTimestamp}) != record.OK {
 			b.Fatal(d.Detail())
 		}
 		for range 8 {

@@ -128,11 +128,11 @@ func trimReturn(line []byte) []byte { return bytes.TrimSuffix(line, []byte("\r")
 
 // Decode implements Decoder. All that is wrong with a row is found before the
 // first reason is chosen, except that a fault of syntax ends the search.
-func (d *CSV) Decode(row *Row, value []byte) Reason {
-	if !d.begin(row, value) {
+func (d *CSV) Decode(row *Row, m *Message) Reason {
+	if !d.begin(row, m) {
 		return TooLarge
 	}
-	d.value = trimReturn(value)
+	d.value = trimReturn(m.Value)
 	if d.whole(d.value) < 0 {
 		at := int32(d.scan.at)
 		d.add(Syntax, Span{at, at}, 0, d.scan.want)
@@ -171,13 +171,18 @@ func (s *scanner) line(b []byte, want string) int {
 		return s.fail(i, "one line")
 	}
 	if !utf8.Valid(b) {
-		i := 0
-		for r, n := utf8.DecodeRune(b); r != utf8.RuneError || n > 1; r, n = utf8.DecodeRune(b[i:]) {
-			i += n
-		}
-		return s.fail(i, "valid UTF-8")
+		return s.fail(invalidUTF8(b), "valid UTF-8")
 	}
 	return len(b)
+}
+
+// invalidUTF8 returns where b, which is not UTF-8, stops to be so.
+func invalidUTF8(b []byte) int {
+	i := 0
+	for r, n := utf8.DecodeRune(b); r != utf8.RuneError || n > 1; r, n = utf8.DecodeRune(b[i:]) {
+		i += n
+	}
+	return i
 }
 
 // cell returns the index behind the cell at i, where a comma or the end is, and

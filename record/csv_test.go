@@ -45,7 +45,7 @@ func TestCSV(t *testing.T) {
 	var row Row
 	f := func(d *CSV, value, want string) {
 		t.Helper()
-		reason := d.Decode(&row, []byte(value))
+		reason := d.Decode(&row, inFile([]byte(value)))
 		if got := show(&row, reason, value); got != want {
 			t.Errorf("%s:\n got %s\nwant %s %s", value, got, want, d.Detail())
 		}
@@ -157,7 +157,7 @@ func FuzzCSV(f *testing.F) {
 		if bytes.Contains(value, []byte(standIn)) {
 			t.Skip()
 		}
-		got := d.Decode(&row, value)
+		got := d.Decode(&row, inFile(value))
 		cells, err := splitCSV(value)
 		if (got == Syntax) != (err != nil) {
 			t.Fatalf("%q: got %s (%s), encoding/csv says %v", value, got, d.Detail(), err)

@@ -15,6 +15,9 @@ const (
 	theSeries = "the series name"
 )
 
+// tombstone is the note of a null value.
+const tombstone = "tombstone"
+
 // Detail implements Decoder. It reads the value that was decoded last, which
 // must still be there. Bytes are counted from 0.
 func (r *reader) Detail() string {
@@ -30,6 +33,9 @@ func (r *reader) Detail() string {
 		}
 		return fmt.Sprintf("%s has %d bytes, want at most %d", f.note, f.which, limit)
 	case Syntax:
+		if f.note == tombstone {
+			return fmt.Sprintf("the value is null (a tombstone), want %s", r.schema.Format)
+		}
 		return fmt.Sprintf("at byte %d: %s, want %s", f.span.Start, stumble(r.value, int(f.span.Start)), f.note)
 	}
 	return r.subject(reason, f) + place(f.span) + ": " + r.problem(reason, f)
@@ -53,13 +59,13 @@ func (r *reader) subject(reason Reason, f fault) string {
 		return "field " + f.note
 	case BadSeries:
 		return fmt.Sprintf("series (field %s)", r.schema.Series.Fields[f.which])
-	case BadTime:
+	case BadTime, Skew:
 		return fmt.Sprintf("time (field %s)", r.schema.Time.Field)
 	case BadType, BadRange:
 		feature := r.schema.Features[f.which]
 		return fmt.Sprintf("feature %q (field %s)", feature.Name, feature.Field)
 	}
-	return schema.StampField
+	return f.note
 }
 
 func place(s Span) string {
@@ -72,6 +78,12 @@ func place(s Span) string {
 func (r *reader) problem(reason Reason, f fault) string {
 	csv := r.schema.Format == schema.CSV
 	switch {
+	case reason == BadSeries && f.which == r.key:
+		return r.keyProblem()
+	case reason == BadTime && r.clock:
+		return r.clockProblem()
+	case reason == Skew:
+		return r.skewProblem()
 	case reason == Stamped:
 		return "the record has been normalized already"
 	case reason == Duplicate:
@@ -90,6 +102,27 @@ func (r *reader) problem(reason Reason, f fault) string {
 		return f.note + " is " + r.kind(f.span) + ", want an object or null"
 	}
 	return r.kind(f.span) + ", want a number or null"
+}
+
+func (r *reader) keyProblem() string {
+	if r.m.Key == nil {
+		return "the record's key is null, as it is in all files, want text in UTF-8"
+	}
+	at := invalidUTF8(r.m.Key)
+	return fmt.Sprintf("the record's key at byte %d: %s, want text in UTF-8", at, stumble(r.m.Key, at))
+}
+
+func (r *reader) clockProblem() string {
+	want := wanted(schema.UnixMilli)
+	if r.m.Timestamp == NoTimestamp {
+		return "the record has no timestamp, as it is in all files, want " + want
+	}
+	return fmt.Sprintf("the record's timestamp is %d, want %s", r.m.Timestamp, want)
+}
+
+func (r *reader) skewProblem() string {
+	return fmt.Sprintf("%s is %v ahead of the record's timestamp %s, want at most %v (max_future_skew)", r.shown(r.row.When),
+		r.skew(), AppendTime(nil, schema.RFC3339, r.m.Timestamp*milli), r.schema.Time.MaxFutureSkew)
 }
 
 // wanted says what ParseTime takes.

@@ -32,7 +32,8 @@ const (
 	// alone. A value that is absent stays absent unless it was imputed.
 	Replace Value = "replace"
 	// Features writes the series, the time as it came, the split, and the
-	// columns by name. Schema.Output reads it.
+	// columns by name. Schema.Output reads it. A series that is the key of a Kafka
+	// record, and a time that is its timestamp, stay with that record.
 	Features Value = "features"
 	// Vector writes the columns as packed little-endian numbers and nothing
 	// else.

@@ -45,7 +45,7 @@ func TestReplaceJSON(t *testing.T) {
 	f := func(e Encoder, value string, y []float64, want string) {
 		t.Helper()
 		var row Row
-		if reason := d.Decode(&row, []byte(value)); reason != OK {
+		if reason := d.Decode(&row, inFile([]byte(value))); reason != OK {
 			t.Fatalf("%s: %s", value, d.Detail())
 		}
 		if got := string(e.Append(nil, []byte(value), &row, y, testMark())); got != want {
@@ -155,7 +155,7 @@ func roundTrip(t *testing.T, d *JSON, e *replaceJSON, value []byte, row *Row, y 
 		t.Fatalf("%q: %q is not valid", value, out)
 	}
 	var back Row
-	if reason := d.Decode(&back, out); reason != OK || back.Bad > row.Bad {
+	if reason := d.Decode(&back, inFile(out)); reason != OK || back.Bad > row.Bad {
 		t.Fatalf("%q: %q is read as %s, %d bad: %s", value, out, reason, back.Bad, d.Detail())
 	}
 	for f, got := range back.Numbers {
@@ -224,7 +224,7 @@ func TestReplaceRandom(t *testing.T) {
 		value := []byte("{" + strings.Join(list, []string{",", " , "}[r.IntN(2)]) + "}")
 		for _, e := range encoders {
 			var row Row
-			if reason := d.Decode(&row, value); reason != OK {
+			if reason := d.Decode(&row, inFile(value)); reason != OK {
 				t.Fatalf("%q: %s", value, d.Detail())
 			}
 			roundTrip(t, d, e, value, &row, randomY(r, 5))
@@ -245,7 +245,7 @@ func FuzzReplace(f *testing.F) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		for _, e := range encoders {
 			var row Row
-			if d.Decode(&row, value) == OK {
+			if d.Decode(&row, inFile(value)) == OK {
 				roundTrip(t, d, e, value, &row, randomY(r, 5))
 			}
 		}
@@ -261,7 +261,7 @@ func TestReplaceCSV(t *testing.T) {
 		d := newCSV(t, s, header)
 		d.AcceptStamped = true
 		var row Row
-		if reason := d.Decode(&row, []byte(value)); reason != OK {
+		if reason := d.Decode(&row, inFile([]byte(value))); reason != OK {
 			t.Fatalf("%s: %s", value, d.Detail())
 		}
 		e := newEncoder(t, s, o, header)
@@ -275,7 +275,7 @@ func TestReplaceCSV(t *testing.T) {
 		var back Row
 		d = newCSV(t, s, wantHeader)
 		d.AcceptStamped = true
-		if reason := d.Decode(&back, got); reason != OK {
+		if reason := d.Decode(&back, inFile(got)); reason != OK {
 			t.Errorf("%s: read back: %s", got, d.Detail())
 		}
 	}
@@ -351,7 +351,7 @@ func roundTripCSV(t *testing.T, s *schema.Schema, o Output, header, value string
 	var row, back Row
 	d := newCSV(t, s, header)
 	d.AcceptStamped = true
-	if reason := d.Decode(&row, []byte(value)); reason != OK {
+	if reason := d.Decode(&row, inFile([]byte(value))); reason != OK {
 		t.Fatalf("%s: %s: %s", header, value, d.Detail())
 	}
 	e := newEncoder(t, s, o, header)
@@ -359,7 +359,7 @@ func roundTripCSV(t *testing.T, s *schema.Schema, o Output, header, value string
 	out := e.Append(nil, []byte(value), &row, y, testMark())
 	again := newCSV(t, s, newHeader)
 	again.AcceptStamped = true
-	if reason := again.Decode(&back, out); reason != OK || back.Bad > 0 {
+	if reason := again.Decode(&back, inFile(out)); reason != OK || back.Bad > 0 {
 		t.Fatalf("%s: %s: %q under %q: %s", header, value, out, newHeader, again.Detail())
 	}
 	for f, got := range back.Numbers {
@@ -407,7 +407,7 @@ func TestFeatures(t *testing.T) {
 			d = newJSON(t, s)
 		}
 		var row, back Row
-		if reason := d.Decode(&row, []byte(value)); reason != OK {
+		if reason := d.Decode(&row, inFile([]byte(value))); reason != OK {
 			t.Fatalf("%s: %s", value, d.Detail())
 		}
 		o.Value = Features
@@ -435,7 +435,7 @@ func TestFeatures(t *testing.T) {
 			j.AcceptStamped = true
 			d = j
 		}
-		if reason := d.Decode(&back, got); reason != OK {
+		if reason := d.Decode(&back, inFile(got)); reason != OK {
 			t.Fatalf("%s: %s", got, d.Detail())
 		}
 		if string(back.Series) != string(row.Series) || back.Time != row.Time || back.Timed != row.Timed {

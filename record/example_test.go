@@ -27,7 +27,7 @@ func ExampleNewJSON() {
 		`{"pump":"p1","at":"2026-03-01T06:00:00Z","load":12.5,"axis":{"x":null}}`,
 		`{"pump":"p1","at":"2026-03-01T06:00:01Z","load":"12.5"}`,
 	} {
-		if reason := d.Decode(&row, []byte(value)); reason != record.OK {
+		if reason := d.Decode(&row, &record.Message{Value: []byte(value), Timestamp: record.NoTimestamp}); reason != record.OK {
 			fmt.Printf("%s: %s\n", reason, d.Detail())
 			continue
 		}
@@ -48,7 +48,7 @@ func ExampleNewCSV() {
 	}
 	fmt.Println("missing:", d.Missing())
 	var row record.Row
-	reason := d.Decode(&row, []byte(`"pump 1, left",2026-03-01,12.5`))
+	reason := d.Decode(&row, &record.Message{Value: []byte(`"pump 1, left",2026-03-01,12.5`), Timestamp: record.NoTimestamp})
 	fmt.Printf("%s: %s %v\n", reason, row.Series, row.Numbers)
 	// Output:
 	// missing: [vibration]
@@ -64,7 +64,7 @@ func ExampleNewEncoder() {
 		return
 	}
 	var row record.Row
-	d.Decode(&row, value)
+	d.Decode(&row, &record.Message{Value: value, Timestamp: record.NoTimestamp})
 
 	y := []float64{-0.25, 0.5} // the second one imputed
 	mark := &record.Mark{Artifact: "0123456789abcdef", Topic: "pumps", Partition: 0, Offset: 7, Split: "train", Flags: record.Imputed}
@@ -82,7 +82,7 @@ func ExampleNewEncoder() {
 }
 
 func ExampleAppendDeadLetter() {
-	m := &record.Message{Value: []byte(`{"load":`), Partition: 0, Offset: 7}
+	m := &record.Message{Value: []byte(`{"load":`), Partition: 0, Offset: 7, Timestamp: record.NoTimestamp}
 	fmt.Printf("%s\n", record.AppendDeadLetter(nil, "syntax: at byte 8: the record ends, want a value", m, "pumps"))
 	// Output:
 	// {"tare-error":"syntax: at byte 8: the record ends, want a value","tare-source":"pumps/0/7","value":"{\"load\":"}
@@ -106,7 +106,7 @@ func ExampleStampArtifact() {
 	}
 	d.AcceptStamped = true
 	var row record.Row
-	d.Decode(&row, value)
+	d.Decode(&row, &record.Message{Value: value, Timestamp: record.NoTimestamp})
 	fmt.Println(record.StampArtifact(value, row.Stamp))
 	// Output: 0123456789abcdef true
 }

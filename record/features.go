@@ -22,10 +22,10 @@ func newFeaturesJSON(s *schema.Schema, o Output) *featuresJSON {
 		before = ","
 		return k
 	}
-	if len(s.Series.Fields) > 0 {
+	if s.Series.Written() {
 		e.series = key(schema.SeriesField)
 	}
-	if s.Time.Field != "" {
+	if s.Time.Written() {
 		e.time = key(schema.TimeField)
 	}
 	e.split = key(schema.SplitField)
@@ -68,10 +68,10 @@ type featuresCSV struct {
 func newFeaturesCSV(s *schema.Schema, o Output) *featuresCSV {
 	e := &featuresCSV{printer: o.printer(""), stamped: o.Meta.writes()}
 	var names []string
-	if e.series = len(s.Series.Fields) > 0; e.series {
+	if e.series = s.Series.Written(); e.series {
 		names = append(names, schema.SeriesField)
 	}
-	if e.time = s.Time.Field != ""; e.time {
+	if e.time = s.Time.Written(); e.time {
 		names = append(names, schema.TimeField)
 	}
 	names = append(append(names, schema.SplitField), o.Columns...)

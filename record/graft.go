@@ -12,7 +12,8 @@ type grafter struct {
 	decoder *JSON // for where things stand, in records of any size; its verdict is not asked for
 	row     Row
 	value   []byte
-	lacks   []bool // per feature, set before insert
+	message Message // holds value
+	lacks   []bool  // per feature, set before insert
 }
 
 func newGrafter(s *schema.Schema) (*grafter, error) {
@@ -36,7 +37,8 @@ func (g *grafter) insert(value []byte) ([]byte, *Row) {
 	g.value = append(g.value[:0], value[:start]...)
 	end := g.object(value, start, g.decoder.root)
 	g.value = append(g.value, value[end:]...)
-	g.decoder.Decode(&g.row, g.value)
+	g.message.Value = g.value
+	g.decoder.Decode(&g.row, &g.message)
 	return g.value, &g.row
 }
 

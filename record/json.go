@@ -44,12 +44,12 @@ func NewJSON(s *schema.Schema) (*JSON, error) {
 
 // Decode implements Decoder. All that is wrong with a record is found before
 // the first reason is chosen, except that a fault of syntax ends the search.
-func (d *JSON) Decode(row *Row, value []byte) Reason {
-	if !d.begin(row, value) {
+func (d *JSON) Decode(row *Row, m *Message) Reason {
+	if !d.begin(row, m) {
 		return TooLarge
 	}
 	d.turn++
-	if d.whole(value) < 0 {
+	if d.whole(m.Value) < 0 {
 		at := int32(d.scan.at)
 		d.add(Syntax, Span{at, at}, 0, d.scan.want)
 	}

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"tare/schema"
 )
@@ -45,6 +46,9 @@ func newJSON(t testing.TB, s *schema.Schema) *JSON {
 	}
 	return d
 }
+
+// inFile returns a message as a file holds it.
+func inFile(value []byte) *Message { return &Message{Value: value, Timestamp: NoTimestamp} }
 
 // A verdict is one entry of a file of bad records.
 type verdict struct {
@@ -97,7 +101,7 @@ func testVerdicts(t *testing.T, path string, d Decoder) {
 	var row Row
 	bad := 0
 	for _, v := range list {
-		got := d.Decode(&row, []byte(v.record))
+		got := d.Decode(&row, inFile([]byte(v.record)))
 		if got.String() != v.reason {
 			t.Errorf("%s:%d: %s: got %s, want %s: %s", path, v.line+1, v.name, got, v.reason, d.Detail())
 		}
@@ -157,7 +161,7 @@ func TestJSON(t *testing.T) {
 	var row Row
 	f := func(d *JSON, value, want string) {
 		t.Helper()
-		reason := d.Decode(&row, []byte(value))
+		reason := d.Decode(&row, inFile([]byte(value)))
 		if got := show(&row, reason, value); got != want {
 			t.Errorf("%s:\n got %s\nwant %s %s", value, got, want, d.Detail())
 		}
@@ -249,7 +253,7 @@ func compare(t testing.TB, d *JSON, row *Row, value []byte) {
 	t.Helper()
 	want := consult(d.schema, value)
 	d.AcceptStamped = true
-	got := d.Decode(row, value)
+	got := d.Decode(row, inFile(value))
 	if got != want.reason {
 		t.Fatalf("%q: got %s (%s), want %s", value, got, d.Detail(), want.reason)
 	}
@@ -274,7 +278,7 @@ func compare(t testing.TB, d *JSON, row *Row, value []byte) {
 		}
 	}
 	d.AcceptStamped = false
-	if want.stamped && d.Decode(row, value) != Stamped {
+	if want.stamped && d.Decode(row, inFile(value)) != Stamped {
 		t.Fatalf("%q: not refused for its stamp", value)
 	}
 }
@@ -283,6 +287,7 @@ func compare(t testing.TB, d *JSON, row *Row, value []byte) {
 func TestPriority(t *testing.T) {
 	s := mixed()
 	s.Limits = schema.Limits{Series: 10}
+	s.Time.MaxFutureSkew = time.Second
 	d := newJSON(t, s)
 	faults := map[Reason]struct{ sensor, ts, rest string }{
 		TooLarge:  {sensor: `"more than ten"`},
@@ -291,14 +296,15 @@ func TestPriority(t *testing.T) {
 		Duplicate: {rest: `,"a.b":1,"a.b":1`},
 		BadSeries: {sensor: `true`},
 		BadTime:   {ts: `"soon"`},
+		Skew:      {ts: "2001"},
 		BadType:   {rest: `,"load":"x"`},
 		BadRange:  {rest: `,"é":1e999`},
 	}
 	var row Row
 	for first := TooLarge; first < NumReasons; first++ {
 		for second := first; second < NumReasons; second++ {
-			if first == TooLarge && second == BadSeries {
-				continue // a series is not both
+			if first == TooLarge && second == BadSeries || first == BadTime && second == Skew {
+				continue // a series, or a time, is not both
 			}
 			a, b := faults[first], faults[second]
 			if first == second {
@@ -314,20 +320,21 @@ func TestPriority(t *testing.T) {
 				rest = a.rest + b.rest
 			}
 			value := `{"sensor":` + pick(a.sensor, b.sensor, `"a"`) + `,"ts":` + pick(a.ts, b.ts, "1") + rest + "}"
-			if got := d.Decode(&row, []byte(value)); got != first {
+			if got := d.Decode(&row, &Message{Value: []byte(value), Timestamp: 1000}); got != first {
 				t.Errorf("%s: got %s, want %s", value, got, first)
 			}
-			if timed := first >= BadSeries && second != BadTime && first != BadTime; row.Timed != timed {
+			untimed := []Reason{BadTime, Skew}
+			if timed := first >= BadSeries && !slices.Contains(untimed, first) && !slices.Contains(untimed, second); row.Timed != timed {
 				t.Errorf("%s: timed is %v", value, row.Timed)
 			}
 		}
 	}
 	big := bytes.Repeat([]byte(" "), schema.DefaultLimits().Value+1)
-	if got := d.Decode(&row, big); got != TooLarge || row.Timed {
+	if got := d.Decode(&row, inFile(big)); got != TooLarge || row.Timed {
 		t.Errorf("a record of %d bytes: got %s", len(big), got)
 	}
 	copy(big, `{"sensor":"a","ts":1}`)
-	if got := d.Decode(&row, big[:len(big)-1]); got != OK {
+	if got := d.Decode(&row, inFile(big[:len(big)-1])); got != OK {
 		t.Errorf("a record of %d bytes: got %s", len(big)-1, got)
 	}
 }
@@ -345,7 +352,7 @@ func TestDepth(t *testing.T) {
 			if level+1 > d.limits.Depth {
 				want = Syntax
 			}
-			if got := d.Decode(new(Row), []byte(value)); got != want {
+			if got := d.Decode(new(Row), inFile([]byte(value))); got != want {
 				t.Errorf("%s: got %s, want %s", value, got, want)
 			}
 		}
@@ -357,10 +364,10 @@ func TestDepth(t *testing.T) {
 
 	s := &schema.Schema{Format: schema.JSON, Features: []schema.Feature{{Name: "x", Field: "a.b.c"}}, Limits: schema.Limits{Depth: 2}}
 	d = newJSON(t, s)
-	if got := d.Decode(new(Row), []byte(`{"a":{"b":1}}`)); got != BadType {
+	if got := d.Decode(new(Row), inFile([]byte(`{"a":{"b":1}}`))); got != BadType {
 		t.Errorf("two levels: got %s", got)
 	}
-	if got := d.Decode(new(Row), []byte(`{"a":{"b":{"c":1}}}`)); got != Syntax {
+	if got := d.Decode(new(Row), inFile([]byte(`{"a":{"b":{"c":1}}}`))); got != Syntax {
 		t.Errorf("three levels: got %s", got)
 	}
 }
@@ -406,7 +413,7 @@ func TestNewJSON(t *testing.T) {
 	f(field("load.x"), `field "load.x" lies within field "load", which is read as a value: want one of them`)
 	f(field("ts.x"), `field "ts" holds other fields that are read: want one of them`)
 	f(field("a..b"), `field "a..b": an empty key, want keys parted by single dots, with \. for a dot within a key`)
-	f(field(`a\b`), `field "a\\b": a backslash before byte 2, want \. for a dot or \\ for a backslash`)
+	f(field(`a\b`), `field "a\\b": a backslash before byte 2, want \. for a dot, \\ for a backslash or \$ for a dollar`)
 	f(field("_tare"), `field "_tare" is reserved for the mark of tare, want another`)
 	f(field("_tare.x"), `field "_tare.x" is reserved for the mark of tare, want another`)
 }
@@ -428,7 +435,7 @@ func TestGoldenPipeline(t *testing.T) {
 		if err := json.Unmarshal(line, &want); err != nil {
 			t.Fatal(err)
 		}
-		reason := d.Decode(&row, records[i])
+		reason := d.Decode(&row, inFile(records[i]))
 		if want.Rejected == "" {
 			want.Rejected = "ok"
 		}

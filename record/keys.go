@@ -21,8 +21,8 @@ func (t *target) only() bool {
 	return len(t.features) == 1 && t.series < 0 && !t.time && !t.stamp
 }
 
-// targets returns what is read from the records of s, by field: features first,
-// in their order, then series, time and stamp.
+// targets returns what is read from the values of records of s, by field:
+// features first, in their order, then series, time and stamp.
 func targets(s *schema.Schema) []*target {
 	var all []*target
 	byField := map[string]*target{}
@@ -40,9 +40,11 @@ func targets(s *schema.Schema) []*target {
 		t.features = append(t.features, i)
 	}
 	for i, f := range s.Series.Fields {
-		at(f).series = i
+		if f != schema.Key {
+			at(f).series = i
+		}
 	}
-	if s.Time.Field != "" {
+	if s.Time.Written() {
 		at(s.Time.Field).time = true
 	}
 	at(schema.StampField).stamp = true

@@ -3,6 +3,9 @@ package record
 import (
 	"math"
 	"math/bits"
+	"slices"
+	"time"
+	"unicode/utf8"
 
 	"tare/schema"
 )
@@ -10,15 +13,19 @@ import (
 // A reader fills a row with the values that a decoder finds in a record, and
 // keeps what is wrong with the record.
 type reader struct {
-	// AcceptStamped lets records with a _tare member or cell pass; otherwise they
-	// are Stamped. AnyMagnitude lets numbers beyond schema.MaxMagnitude pass that
-	// are finite. Both are for undoing a normalization.
+	// AcceptStamped lets records with a mark pass, which are Stamped otherwise, and
+	// does not look for Skew, which they were held against before. AnyMagnitude
+	// lets numbers beyond schema.MaxMagnitude pass that are finite. Both are for
+	// undoing a normalization.
 	AcceptStamped, AnyMagnitude bool
 
 	schema *schema.Schema
 	limits schema.Limits
+	key    int  // of the series fields, which one is schema.Key, or -1
+	clock  bool // the event time is schema.Timestamp
 	row    *Row
-	value  []byte
+	m      *Message
+	value  []byte   // of m, as far as it is looked at
 	names  [][]byte // per series field its text, or nil
 	text   []byte   // holds texts that do not stand in the value as they are
 	list   []byte   // holds the series name of a list
@@ -30,16 +37,23 @@ type reader struct {
 type fault struct {
 	span  Span   // its bytes in the value; zero: absent
 	which int    // of the features or of the series fields; for TooLarge a size
-	note  string // Syntax: what was expected; Duplicate: the field; TooLarge: what is; BadType: see setBad
+	note  string // Stamped: where; Syntax: what was expected; Duplicate: the field; TooLarge: what is; BadType: see setBad
 }
 
 func newReader(s *schema.Schema) reader {
-	return reader{schema: s, limits: s.Limits.OrDefault(), names: make([][]byte, len(s.Series.Fields))}
+	return reader{
+		schema: s,
+		limits: s.Limits.OrDefault(),
+		key:    slices.Index(s.Series.Fields, schema.Key),
+		clock:  s.Time.Field == schema.Timestamp,
+		names:  make([][]byte, len(s.Series.Fields)),
+	}
 }
 
-// begin empties row for value and reports whether value is small enough to be
+// begin empties row for m and reports whether its value is small enough to be
 // looked at.
-func (r *reader) begin(row *Row, value []byte) bool {
+func (r *reader) begin(row *Row, m *Message) bool {
+	value := m.Value
 	if n := len(r.schema.Features); len(row.Numbers) != n || len(row.Spans) != n {
 		row.Numbers, row.Spans = make([]float64, n), make([]Span, n)
 	}
@@ -49,12 +63,47 @@ func (r *reader) begin(row *Row, value []byte) bool {
 	}
 	clear(row.Spans)
 	clear(r.names)
-	r.row, r.value, r.text, r.found = row, value, r.text[:0], 0
+	r.row, r.m, r.value, r.text, r.found = row, m, value, r.text[:0], 0
 	if len(value) > r.limits.Value {
 		r.add(TooLarge, Span{}, len(value), theRecord)
 		return false
 	}
+	r.envelope()
 	return true
+}
+
+// envelope takes what the record holds beside its value.
+func (r *reader) envelope() {
+	m := r.m
+	if m.Value == nil {
+		r.add(Syntax, Span{}, 0, tombstone)
+	}
+	if r.key >= 0 && utf8.Valid(m.Key) {
+		r.names[r.key] = m.Key
+	}
+	if r.clock && m.Timestamp >= 0 && m.Timestamp <= math.MaxInt64/milli {
+		r.row.Time, r.row.Timed = m.Timestamp*milli, true
+	}
+	if m.Headers.Count > 0 {
+		r.setArtifact()
+	}
+}
+
+const milli = 1_000_000 // nanoseconds
+
+// setArtifact looks for a mark in the headers.
+func (r *reader) setArtifact() {
+	artifact, ok := r.m.Headers.Last(HeaderArtifact)
+	if !ok {
+		return
+	}
+	if artifact == nil {
+		artifact = []byte{}
+	}
+	r.row.Artifact = artifact
+	if !r.AcceptStamped {
+		r.add(Stamped, Span{}, 0, "header "+HeaderArtifact)
+	}
 }
 
 func (r *reader) add(reason Reason, span Span, which int, note string) {
@@ -113,7 +162,7 @@ func (r *reader) setName(i int, text []byte, span Span) {
 func (r *reader) setStamp(span Span) {
 	r.row.Stamp = span
 	if !r.AcceptStamped {
-		r.add(Stamped, span, 0, "")
+		r.add(Stamped, span, 0, schema.StampField)
 	}
 }
 
@@ -139,11 +188,30 @@ func (r *reader) finish() Reason {
 	if r.schema.Time.Field != "" && !r.row.Timed {
 		r.add(BadTime, Span{}, 0, "")
 	}
+	ahead := r.ahead()
+	if ahead {
+		r.add(Skew, r.row.When, 0, "")
+	}
 	reason := r.first()
-	if reason != OK && reason < BadSeries {
+	if ahead || reason != OK && reason < BadSeries {
 		r.row.Timed = false
 	}
 	return reason
+}
+
+// ahead reports whether the event time is too far ahead of the timestamp.
+func (r *reader) ahead() bool {
+	most := r.schema.Time.MaxFutureSkew
+	return most > 0 && r.row.Timed && !r.AcceptStamped && r.m.Timestamp >= 0 && r.skew() > most
+}
+
+// skew returns by how much the event time is ahead of the timestamp, which must
+// be there; 0 if it is not.
+func (r *reader) skew() time.Duration {
+	if t := r.m.Timestamp; t <= math.MaxInt64/milli && r.row.Time > t*milli {
+		return time.Duration(r.row.Time - t*milli)
+	}
+	return 0
 }
 
 func (r *reader) nameSeries() {

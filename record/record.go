@@ -3,12 +3,19 @@
 // record, and the marks that tell where an output record came from.
 package record
 
-// A Message is one record as its source holds it.
+// A Message is one record as its source holds it. What it points to is valid
+// until the source is read again.
 type Message struct {
-	Value     []byte // without the line's end; valid until the source is read again
+	Key       []byte // of a Kafka record; nil is null, and files have none
+	Value     []byte // without the line's end; nil is null
 	Partition int32  // files count from 0 in the order they were given
 	Offset    int64  // the record's number within its partition
+	Timestamp int64  // of a Kafka record, in milliseconds since 1970; NoTimestamp for files
+	Headers   Headers
 }
+
+// NoTimestamp is the Timestamp of a message that has none, as in Kafka.
+const NoTimestamp = -1
 
 // A Row holds the values of one record. It and all it points to are
 // overwritten by the next Decode.
@@ -20,7 +27,10 @@ type Row struct {
 	Spans   []Span    // per feature, its bytes in the value; null has a span and NaN
 	When    Span      // the event time's bytes in the value, with the quotes of a string
 	Stamp   Span      // the bytes of the _tare member's value, or of the _tare cell
-	Bad     int       // values taken as missing because of schema.Missing
+	// Artifact is the value of the header HeaderArtifact, empty if that is null.
+	// It is nil where there is no such header.
+	Artifact []byte
+	Bad      int // values taken as missing because of schema.Missing
 }
 
 // A Span is a range of bytes in a record's value. The zero Span is absent.
@@ -31,11 +41,12 @@ func (s Span) Len() int { return int(s.End - s.Start) }
 
 // A Decoder reads records of one partition.
 type Decoder interface {
-	// Decode overwrites row with what value says and returns OK, or the first
+	// Decode overwrites row with what m says and returns OK, or the first
 	// Reason, in the order of the constants, for which the record is rejected.
 	// A rejected row still holds its event time where that could be read: Timed
-	// is false for TooLarge, Stamped, Syntax, Duplicate and BadTime.
-	Decode(row *Row, value []byte) Reason
+	// is false for TooLarge, Stamped, Syntax, Duplicate and BadTime, and for all
+	// records whose time is too far ahead, whatever else is wrong with them.
+	Decode(row *Row, m *Message) Reason
 	// Detail describes the last rejection for a log or a dead letter: what was
 	// wrong, where in the record, and what was expected.
 	Detail() string
@@ -60,17 +71,18 @@ type Reason uint8
 const (
 	OK        Reason = iota
 	TooLarge         // the value or the series name exceeds a limit
-	Stamped          // the record carries a _tare mark: it has been normalized already
-	Syntax           // not a JSON object or CSV row, nested too deep, invalid UTF-8, an empty line
+	Stamped          // the record carries a mark, in _tare or in a header: it has been normalized already
+	Syntax           // not a JSON object or CSV row, nested too deep, invalid UTF-8, an empty line, a null value
 	Duplicate        // a key that is read, or a parent of one, stands twice in one object
-	BadSeries        // absent, null, or neither a string nor an integer
+	BadSeries        // absent, null, or neither a string nor an integer; a key that is not UTF-8
 	BadTime          // absent, null, not in the layout, or outside of years 1678 to 2261
+	Skew             // the event time is further ahead of the record's timestamp than schema.Time allows
 	BadType          // a feature value is neither a number nor null
 	BadRange         // a feature value is infinite or beyond schema.MaxMagnitude
 	NumReasons
 )
 
-var reasons = [NumReasons]string{"ok", "too_large", "stamped", "syntax", "duplicate", "series", "time", "type", "range"}
+var reasons = [NumReasons]string{"ok", "too_large", "stamped", "syntax", "duplicate", "series", "time", "skew", "type", "range"}
 
 // String returns the name used in counters, logs and dead letters.
 func (r Reason) String() string { return reasons[r] }

@@ -2,9 +2,6 @@ package record
 
 import (
 	"bytes"
-	"encoding/base64"
-	"strconv"
-	"unicode/utf8"
 
 	"tare/schema"
 )
@@ -22,11 +19,7 @@ func appendStamp(dst []byte, m *Mark) []byte {
 // appendSource appends "topic/partition/offset" as a JSON string.
 func appendSource(dst []byte, topic string, partition int32, offset int64) []byte {
 	dst = appendQuoted(dst, topic)
-	dst = append(dst[:len(dst)-1], '/')
-	dst = strconv.AppendInt(dst, int64(partition), 10)
-	dst = append(dst, '/')
-	dst = strconv.AppendInt(dst, offset, 10)
-	return append(dst, '"')
+	return append(appendPlace(dst[:len(dst)-1], partition, offset), '"')
 }
 
 // StampArtifact returns the artifact that the mark of a record names; stamp is
@@ -72,19 +65,3 @@ func stampMember(value []byte, stamp Span) Span {
 }
 
 const space = " \t\r\n"
-
-// AppendDeadLetter appends a rejected record as one line of JSON, without the
-// line's end: why it was rejected (the reason, perhaps with its detail), its
-// source, and its bytes: as text, or in base64 where they are not UTF-8.
-func AppendDeadLetter(dst []byte, why string, m *Message, topic string) []byte {
-	dst = appendQuoted(append(dst, `{"tare-error":`...), why)
-	dst = append(dst, `,"tare-source":`...)
-	dst = appendSource(dst, topic, m.Partition, m.Offset)
-	if utf8.Valid(m.Value) {
-		dst = appendQuoted(append(dst, `,"value":`...), view(m.Value))
-		return append(dst, '}')
-	}
-	dst = append(dst, `,"value_base64":"`...)
-	dst = base64.StdEncoding.AppendEncode(dst, m.Value)
-	return append(dst, `"}`...)
-}

@@ -39,7 +39,7 @@ func TestStampArtifact(t *testing.T) {
 func TestDeadLetter(t *testing.T) {
 	f := func(why, topic, value, want string) {
 		t.Helper()
-		m := &Message{Value: []byte(value), Partition: 2, Offset: 1 << 40}
+		m := &Message{Value: []byte(value), Partition: 2, Offset: 1 << 40, Timestamp: NoTimestamp}
 		got := AppendDeadLetter([]byte("<"), why, m, topic)
 		if string(got) != "<"+want {
 			t.Errorf("%q:\n got %s\nwant <%s", value, got, want)
@@ -110,7 +110,7 @@ func TestNormalizedMagnitudes(t *testing.T) {
 	f := func(accept bool, value string, want Reason) {
 		t.Helper()
 		d.AnyMagnitude = accept
-		if got := d.Decode(&row, []byte(value)); got != want {
+		if got := d.Decode(&row, inFile([]byte(value))); got != want {
 			t.Errorf("%s, normalized %v: %v, want %v", value, accept, got, want)
 		}
 	}

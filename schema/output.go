@@ -12,13 +12,14 @@ const (
 
 // Output returns the schema that reads back records written with the output
 // value "features": series and time, where s has them, and the columns by name.
-// A list's series comes back as the string that named it.
+// A list's series comes back as the string that named it. A series that is Key
+// alone and the time Timestamp are no fields; they stay with the Kafka record.
 func (s *Schema) Output(columns []string) *Schema {
 	out := *s
-	if len(s.Series.Fields) > 0 {
+	if s.Series.Written() {
 		out.Series = Series{Fields: []string{SeriesField}}
 	}
-	if s.Time.Field != "" {
+	if s.Time.Written() {
 		out.Time.Field = TimeField
 	}
 	out.Features = make([]Feature, len(columns))
@@ -30,3 +31,12 @@ func (s *Schema) Output(columns []string) *Schema {
 	}
 	return &out
 }
+
+// Written reports whether the output value "features" has a field for the
+// series.
+func (s Series) Written() bool {
+	return len(s.Fields) > 0 && !(len(s.Fields) == 1 && s.Fields[0] == Key)
+}
+
+// Written reports whether the output value "features" has a field for the time.
+func (t Time) Written() bool { return t.Field != "" && t.Field != Timestamp }

@@ -6,8 +6,9 @@ import (
 )
 
 // Path returns the keys of a JSON field path, outermost first. Dots part the
-// keys; `\.` is a dot and `\\` a backslash within a key. An empty key and any
-// other use of the backslash are errors.
+// keys; `\.` is a dot and `\\` a backslash within a key. `\$` is a dollar, which
+// keeps a key from being read as Key or Timestamp. An empty key and any other use
+// of the backslash are errors.
 func Path(field string) ([]string, error) {
 	var keys []string
 	var key strings.Builder
@@ -18,11 +19,11 @@ func Path(field string) ([]string, error) {
 			key.Reset()
 		case c != '\\':
 			key.WriteByte(c)
-		case i+1 < len(field) && (field[i+1] == '.' || field[i+1] == '\\'):
+		case i+1 < len(field) && strings.IndexByte(`.\$`, field[i+1]) >= 0:
 			i++
 			key.WriteByte(field[i])
 		default:
-			return nil, fmt.Errorf(`field %q: a backslash before byte %d, want \. for a dot or \\ for a backslash`, field, i+1)
+			return nil, fmt.Errorf(`field %q: a backslash before byte %d, want \. for a dot, \\ for a backslash or \$ for a dollar`, field, i+1)
 		}
 	}
 	keys = append(keys, key.String())

@@ -4,6 +4,8 @@
 // touches records.
 package schema
 
+import "time"
+
 // A Schema describes the records of one topic or set of files.
 type Schema struct {
 	Format   Format    `json:"format"`
@@ -26,18 +28,32 @@ const (
 //
 // Without fields all records are one series with the empty name. With one
 // field (List false) the name is its string, or the digits of its integer.
-// With List the name is the compact JSON array of the fields' strings.
+// With List the name is the compact JSON array of the fields' strings. The field
+// Key is not a field of the record.
 type Series struct {
 	Fields []string `json:"fields,omitempty"`
 	List   bool     `json:"list,omitempty"`
 }
+
+// Key as a field of Series stands for the key of a Kafka record, a text in
+// UTF-8. A member of a JSON object that has this name is the path `\$key`.
+const Key = "$key"
 
 // Time says where the event time of a record stands. The zero Time means that
 // records carry none.
 type Time struct {
 	Field  string `json:"field,omitempty"`
 	Layout Layout `json:"layout,omitempty"`
+	// MaxFutureSkew is how far an event time may be ahead of the timestamp of its
+	// Kafka record; 0 is any. It says nothing about records without a timestamp,
+	// nor about the field Timestamp.
+	MaxFutureSkew time.Duration `json:"max_future_skew,omitempty"`
 }
+
+// Timestamp as the field of Time stands for the timestamp of a Kafka record. It
+// has no layout. A member of a JSON object that has this name is the path
+// `\$timestamp`.
+const Timestamp = "$timestamp"
 
 // A Layout is how an event time is written: one of the constants, or a layout
 // of Go's time package for anything else. Text without a zone is UTC.

@@ -1,10 +1,12 @@
 package schema_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"tare/schema"
 )
@@ -37,6 +39,13 @@ func TestPath(t *testing.T) {
 	f(`\.`, ".")
 	f(`\\`, `\`)
 	f("é. ", "é", " ")
+	f("$key", "$key")
+	f("a$", "a$")
+
+	got, err := schema.Path(`\$key.\$.a\$`)
+	if want := []string{"$key", "$", "a$"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
 
 	bad := func(field, want string) {
 		t.Helper()
@@ -50,7 +59,7 @@ func TestPath(t *testing.T) {
 	bad("a.", `field "a."`+empty)
 	bad(".a", `field ".a"`+empty)
 	bad("a..b", `field "a..b"`+empty)
-	const slash = `, want \. for a dot or \\ for a backslash`
+	const slash = `, want \. for a dot, \\ for a backslash or \$ for a dollar`
 	bad(`\`, `field "\\": a backslash before byte 1`+slash)
 	bad(`a\n`, `field "a\\n": a backslash before byte 2`+slash)
 	bad(`a.b\`, `field "a.b\\": a backslash before byte 4`+slash)
@@ -92,6 +101,20 @@ func TestValidate(t *testing.T) {
 	f(func(s *schema.Schema) { s.Format = "xml" }, `record format "xml", want json or csv`)
 	f(func(s *schema.Schema) { s.BadValue = "drop" }, `bad_value "drop", want reject or missing`)
 	f(func(s *schema.Schema) { s.Time.Layout = "" }, `time field "ts" without a layout, want rfc3339, unix, unix_ms, unix_us, unix_ns or a Go layout`)
+	const key, timestamp = `in JSON \$key is the member of that name`, `in JSON \$timestamp is the member of that name`
+	f(func(s *schema.Schema) { s.Series.Fields = []string{"$key"} }, fine)
+	f(func(s *schema.Schema) { s.Series = schema.Series{Fields: []string{"$key", `\$key`}, List: true} }, fine)
+	f(func(s *schema.Schema) { s.Series = schema.Series{Fields: []string{"$key", "$key"}, List: true} }, `series: field "$key" stands twice in the list`)
+	f(func(s *schema.Schema) { s.Series.Fields = []string{"$timestamp"} }, `series: $timestamp is the timestamp of a record, want $key or a field; `+timestamp)
+	f(func(s *schema.Schema) { s.Series.Fields = []string{`\$timestamp`} }, fine)
+	f(func(s *schema.Schema) { s.Features[0].Field = "$key" }, fine)
+	f(func(s *schema.Schema) { s.Time = schema.Time{Field: "$timestamp"} }, fine)
+	f(func(s *schema.Schema) { s.Time.Field = "$timestamp" }, `time field $timestamp with layout "unix_ms", want none: it is a number of milliseconds`)
+	f(func(s *schema.Schema) { s.Time.Field = "$key" }, `time field $key is the key of a record, want $timestamp or a field; `+key)
+	f(func(s *schema.Schema) { s.Time.Field = `\$timestamp` }, fine)
+	f(func(s *schema.Schema) { s.Time.MaxFutureSkew = 24 * time.Hour }, fine)
+	f(func(s *schema.Schema) { s.Time = schema.Time{Field: "$timestamp", MaxFutureSkew: time.Hour} }, fine)
+	f(func(s *schema.Schema) { s.Time.MaxFutureSkew = -1 }, `max_future_skew is -1ns, want a duration above 0, or 0 for any skew`)
 	f(func(s *schema.Schema) { s.Series.Fields = []string{"a", "b"} }, `series of 2 fields that is no list, want one field or list: true`)
 	f(func(s *schema.Schema) { s.Series.Fields = []string{""} }, `series: an empty field, want its name`)
 	f(func(s *schema.Schema) { s.Series = schema.Series{Fields: []string{"a", "a"}, List: true} }, `series: field "a" stands twice in the list`)
@@ -140,6 +163,45 @@ func TestOutput(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+}
+
+// TestOutputOfKafka leaves what the record carries beside its value.
+func TestOutputOfKafka(t *testing.T) {
+	f := func(series schema.Series, at schema.Time, wantSeries schema.Series, wantTime schema.Time) {
+		t.Helper()
+		s := valid()
+		s.Series, s.Time = series, at
+		got := s.Output([]string{"load", "x.y"})
+		if !reflect.DeepEqual(got.Series, wantSeries) || got.Time != wantTime {
+			t.Errorf("got %+v and %+v, want %+v and %+v", got.Series, got.Time, wantSeries, wantTime)
+		}
+		if err := got.Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+	key, name := schema.Series{Fields: []string{"$key"}}, schema.Series{Fields: []string{"series"}}
+	one := schema.Series{Fields: []string{"$key"}, List: true}
+	clock := schema.Time{Field: "$timestamp"}
+	f(key, clock, key, clock)
+	f(one, clock, one, clock)
+	f(schema.Series{Fields: []string{"$key", "a"}, List: true}, clock, name, clock)
+	f(schema.Series{Fields: []string{`\$key`}}, schema.Time{Field: `\$timestamp`, Layout: schema.Unix}, name, schema.Time{Field: "time", Layout: schema.Unix})
+	skewed := schema.Time{Field: "t", Layout: schema.Unix, MaxFutureSkew: time.Hour}
+	f(key, skewed, key, schema.Time{Field: "time", Layout: schema.Unix, MaxFutureSkew: time.Hour})
+}
+
+// TestTimeAsJSON holds that a schema without a skew is written as ever.
+func TestTimeAsJSON(t *testing.T) {
+	f := func(at schema.Time, want string) {
+		t.Helper()
+		got, err := json.Marshal(at)
+		if err != nil || string(got) != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+	}
+	f(schema.Time{Field: "ts", Layout: schema.Unix}, `{"field":"ts","layout":"unix"}`)
+	f(schema.Time{Field: "$timestamp"}, `{"field":"$timestamp"}`)
+	f(schema.Time{Field: "ts", Layout: schema.Unix, MaxFutureSkew: 24 * time.Hour}, `{"field":"ts","layout":"unix","max_future_skew":86400000000000}`)
 }
 
 func ExamplePath() {

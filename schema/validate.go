@@ -10,7 +10,7 @@ import (
 // Validate returns the first thing in s that no decoder can work with, for a
 // schema may come from a file that somebody else wrote.
 func (s *Schema) Validate() error {
-	for _, check := range []func() error{s.checkWords, s.checkSeries, s.checkFeatures, s.checkReserved, s.Limits.check} {
+	for _, check := range []func() error{s.checkWords, s.checkTime, s.checkSeries, s.checkFeatures, s.checkReserved, s.Limits.check} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -25,9 +25,20 @@ func (s *Schema) checkWords() error {
 	if s.BadValue != "" && s.BadValue != Reject && s.BadValue != Missing {
 		return fmt.Errorf("bad_value %q, want %s or %s", s.BadValue, Reject, Missing)
 	}
-	if s.Time.Field != "" && s.Time.Layout == "" {
+	return nil
+}
+
+func (s *Schema) checkTime() error {
+	switch t := s.Time; {
+	case t.Field == Key:
+		return fmt.Errorf(`time field %s is the key of a record, want %s or a field; in JSON \%[1]s is the member of that name`, Key, Timestamp)
+	case t.Field == Timestamp && t.Layout != "":
+		return fmt.Errorf("time field %s with layout %q, want none: it is a number of milliseconds", Timestamp, t.Layout)
+	case t.Written() && t.Layout == "":
 		return fmt.Errorf("time field %q without a layout, want %s, %s, %s, %s, %s or a Go layout",
-			s.Time.Field, RFC3339, Unix, UnixMilli, UnixMicro, UnixNano)
+			t.Field, RFC3339, Unix, UnixMilli, UnixMicro, UnixNano)
+	case t.MaxFutureSkew < 0:
+		return fmt.Errorf("max_future_skew is %v, want a duration above 0, or 0 for any skew", t.MaxFutureSkew)
 	}
 	return nil
 }
@@ -40,6 +51,9 @@ func (s *Schema) checkSeries() error {
 	for _, f := range s.Series.Fields {
 		if f == "" {
 			return fmt.Errorf("series: an empty field, want its name")
+		}
+		if f == Timestamp {
+			return fmt.Errorf(`series: %s is the timestamp of a record, want %s or a field; in JSON \%[1]s is the member of that name`, Timestamp, Key)
 		}
 		if seen[f] {
 			return fmt.Errorf("series: field %q stands twice in the list", f)
