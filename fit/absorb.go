@@ -57,7 +57,8 @@ func (f *feature) pool(slots []int32) part {
 
 // Absorb takes in all that o, the state of a later partition, has learned, so
 // that o can go. What comes of it at the freeze is the same to the last bit as
-// if both had been kept. Neither state may observe any more.
+// if both had been kept. Neither state may observe any more, nor have a Snapshot
+// under way.
 func (s *State) Absorb(o *State) error {
 	s.parts = append(s.partitions(), o.partitions()...)
 	s.distinct.Merge(o.distinct)

@@ -64,6 +64,7 @@ const (
 	Offsets   Kind = "offsets"    // at an offset of each partition
 	Records   Kind = "records"    // after so many records of each partition
 	End       Kind = "end"        // at the end of a bounded source
+	Manual    Kind = "manual"     // where a seal from outside says so, and nowhere else
 )
 
 // A Cutoff says which records may be learned from. It is the only place that
@@ -125,16 +126,13 @@ func (c *Cutoff) SplitAlone(t int64) Split {
 	return split
 }
 
-// sealed returns the offset at which a partition seals by itself, before it is
-// read; Never if that hangs on its records.
-func (c *Cutoff) sealed(partition int32, start int64) (int64, Reason) {
-	switch c.Kind {
-	case Offsets:
-		return c.Offsets[partition], ByOffset
-	case Records:
-		return start + c.Records, ByCount
+// sealed returns the seal of a partition that has not been read: Never if it
+// hangs on the records.
+func (c *Cutoff) sealed(partition int32) Seal {
+	if c.Kind == Offsets {
+		return Seal{c.Offsets[partition], ByOffset}
 	}
-	return Never, ""
+	return Seal{Offset: Never}
 }
 
 // reached reports whether a watermark ends the training stretch: the newest
@@ -144,6 +142,18 @@ func (c *Cutoff) reached(newest int64) bool {
 		return false
 	}
 	return newest >= saturatingAdd(int64(c.Time), int64(c.OutOfOrderness))
+}
+
+// watermark returns the newest time less the out-of-orderness, where the cutoff
+// has a watermark.
+func (c *Cutoff) watermark(newest int64) (t Instant, ok bool) {
+	if c.Kind != EventTime || c.OutOfOrderness == Unbounded {
+		return 0, false
+	}
+	if t := newest - int64(c.OutOfOrderness); t <= newest {
+		return Instant(t), true
+	}
+	return math.MinInt64, true
 }
 
 func saturatingAdd(a, b int64) int64 {
@@ -173,9 +183,9 @@ func (c *Cutoff) Validate() error {
 		if c.Records < 1 {
 			return fmt.Errorf("cutoff: records is %d, want at least 1", c.Records)
 		}
-	case End:
+	case End, Manual:
 	default:
-		return fmt.Errorf("cutoff: unknown kind %s; want event_time, offsets, records or end", strconv.Quote(string(c.Kind)))
+		return fmt.Errorf("cutoff: unknown kind %s; want event_time, offsets, records, end or manual", strconv.Quote(string(c.Kind)))
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ type learner interface {
 	At(slot int32) accumulator
 	// Absorb adds to a slot what a slot of another partition's learner holds.
 	Absorb(into int32, from learner, slot int32) error
+	// Restore sets a slot to what an accumulator has written.
+	Restore(slot int32, data []byte) error
 	// Merge makes an accumulator of the given slots, one of each learner in turn.
 	Merge(slots []slotOf) (accumulator, error)
 }
@@ -67,6 +69,8 @@ func (m *moments) Absorb(into int32, from learner, slot int32) error {
 	return nil
 }
 
+func (m *moments) Restore(slot int32, data []byte) error { return m.at(slot).UnmarshalBinary(data) }
+
 func (m *moments) Merge(slots []slotOf) (accumulator, error) {
 	if len(slots) == 1 {
 		return slots[0].learner.(*moments).at(slots[0].slot), nil
@@ -88,6 +92,8 @@ func (d *digests) At(slot int32) accumulator { return d.at(slot) }
 func (d *digests) Absorb(into int32, from learner, slot int32) error {
 	return d.at(into).Merge(from.(*digests).at(slot))
 }
+
+func (d *digests) Restore(slot int32, data []byte) error { return d.at(slot).UnmarshalBinary(data) }
 
 func (d *digests) Merge(slots []slotOf) (accumulator, error) {
 	if len(slots) == 1 {

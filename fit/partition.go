@@ -15,13 +15,15 @@ const (
 	ByOffset    Reason = "offsets"   // the offset that the cutoff names
 	ByCount     Reason = "records"   // the number of records that the cutoff names
 	ByEnd       Reason = "end"       // read to the end of a bounded source
+	ByIdleness  Reason = "idleness"  // read to its end, and nothing came any more
+	ByManual    Reason = "manual"    // somebody said so
 )
 
 // A Seal is where the training stretch of a partition ends: the first offset
 // that is not learned. It is decided once.
 type Seal struct {
-	Offset int64
-	Reason Reason
+	Offset int64  `json:"offset"`
+	Reason Reason `json:"reason"`
 }
 
 // A Range is the training stretch of one partition, as the artifact tells it.
@@ -38,15 +40,18 @@ type Range struct {
 // Counts tell what became of the records of the fit pass. Every record is one
 // of Train, Gap, Live, Late and Rejected.
 type Counts struct {
-	Train, Gap, Live int64
-	LateTrain        int64 // before cutoff - gap, yet after the seal
-	LateGap          int64
-	Rejected         [record.NumReasons]int64
+	Train     int64                    `json:"train"`
+	Gap       int64                    `json:"gap"`
+	Live      int64                    `json:"live"`
+	LateTrain int64                    `json:"late_train"` // before cutoff - gap, yet after the seal
+	LateGap   int64                    `json:"late_gap"`
+	Rejected  [record.NumReasons]int64 `json:"rejected"` // by record.Reason
 	// Before counts the rejected records that the training stretch would have
 	// held: with a time before cutoff - gap, or unreadable, and before the seal.
-	Before [record.NumReasons]int64
+	Before [record.NumReasons]int64 `json:"before"`
 	// Oldest and Newest are the event times seen; Oldest > Newest if none.
-	Oldest, Newest int64
+	Oldest int64 `json:"oldest"`
+	Newest int64 `json:"newest"`
 }
 
 // Late returns the number of late records.
@@ -98,9 +103,8 @@ type Partition struct {
 
 // NewPartition starts a partition at offset start.
 func NewPartition(c *Cutoff, id int32, start int64) *Partition {
-	p := &Partition{cutoff: c, id: id, start: start, next: start, counts: NewCounts(), from: math.MaxInt64, to: math.MinInt64}
-	p.seal.Offset, p.seal.Reason = c.sealed(id, start)
-	return p
+	return &Partition{cutoff: c, id: id, start: start, next: start, seal: c.sealed(id),
+		counts: NewCounts(), from: math.MaxInt64, to: math.MinInt64}
 }
 
 // ReplayPartition starts a partition whose training stretch is known.
@@ -110,12 +114,26 @@ func ReplayPartition(c *Cutoff, r Range) *Partition {
 	return p
 }
 
-// Next returns the offset behind the last record observed.
+// Next returns the offset below which all has been read.
 func (p *Partition) Next() int64 { return p.next }
 
+// Advance says that everything below next has been read, though no record came
+// from there: transaction markers and aborted records take offsets, too. It
+// never goes back.
+func (p *Partition) Advance(next int64) { p.next = max(p.next, next) }
+
+// Watermark returns the newest event time less the out-of-orderness; false
+// without any, or where the cutoff knows no watermark.
+func (p *Partition) Watermark() (t Instant, ok bool) {
+	if p.counts.Oldest > p.counts.Newest {
+		return 0, false
+	}
+	return p.cutoff.watermark(p.counts.Newest)
+}
+
 // Observe takes the record at offset, which row and reason describe, and
-// reports whether it is to be learned. A partition that seals by watermark does
-// so behind the record that brings it there.
+// reports whether it is to be learned. A partition that seals by watermark or
+// count does so behind the record that brings it there.
 func (p *Partition) Observe(offset int64, row *record.Row, reason record.Reason) (learn bool) {
 	p.next = offset + 1
 	if row.Timed {
@@ -127,10 +145,20 @@ func (p *Partition) Observe(offset int64, row *record.Row, reason record.Reason)
 	} else {
 		p.reject(offset, row, reason)
 	}
-	if p.seal.Offset == Never && row.Timed && p.cutoff.reached(p.counts.Newest) {
-		p.seal = Seal{offset + 1, ByWatermark}
+	if p.seal.Offset == Never {
+		p.decide(row.Timed)
 	}
 	return learn
+}
+
+// decide seals behind the last record where that ends the training stretch.
+func (p *Partition) decide(timed bool) {
+	switch {
+	case timed && p.cutoff.reached(p.counts.Newest):
+		p.seal = Seal{p.next, ByWatermark}
+	case p.cutoff.Kind == Records && p.counts.Records() >= p.cutoff.Records:
+		p.seal = Seal{p.next, ByCount}
+	}
 }
 
 func (p *Partition) count(offset int64, row *record.Row) (learn bool) {
@@ -164,11 +192,52 @@ func (p *Partition) reject(offset int64, row *record.Row, reason record.Reason) 
 	}
 }
 
-// Finish seals a partition that has been read to the end of a bounded source.
+// Finish seals a partition that has been read to the end of a bounded source,
+// unless its cutoff is Manual.
 func (p *Partition) Finish() {
-	if p.seal.Offset > p.next {
+	if p.open(p.next) && p.cutoff.Kind != Manual {
 		p.seal = Seal{p.next, ByEnd}
 	}
+}
+
+// open reports whether the partition may yet seal at the given offset: it has
+// no seal, or one that the cutoff names further on.
+func (p *Partition) open(offset int64) bool {
+	return p.seal.Offset == Never || p.seal.Reason == ByOffset && offset < p.seal.Offset
+}
+
+// SealAt takes over a seal that was decided outside: by idleness, at an end, by
+// hand, or by whoever followed the partition before. It is final, also where it
+// lies ahead. It is refused below Next, as records beyond it may have been
+// learned, and where the partition has sealed at another offset. An offset that
+// the cutoff names and that is not reached yet may be brought forward.
+func (p *Partition) SealAt(s Seal) error {
+	if err := s.check(); err != nil {
+		return fmt.Errorf("seal of partition %d: %w", p.id, err)
+	}
+	switch {
+	case s.Offset == p.seal.Offset:
+	case !p.open(s.Offset):
+		return fmt.Errorf("partition %d has sealed at %d (%s): it cannot seal at %d (%s)",
+			p.id, p.seal.Offset, p.seal.Reason, s.Offset, s.Reason)
+	case s.Offset < p.next:
+		return fmt.Errorf("partition %d has been read up to %d: it cannot seal at %d (%s) any more",
+			p.id, p.next, s.Offset, s.Reason)
+	}
+	p.seal = s
+	return nil
+}
+
+// check refuses what is no decision.
+func (s Seal) check() error {
+	if s.Offset < 0 || s.Offset == Never {
+		return fmt.Errorf("offset %d is none", s.Offset)
+	}
+	switch s.Reason {
+	case ByWatermark, ByOffset, ByCount, ByEnd, ByIdleness, ByManual:
+		return nil
+	}
+	return fmt.Errorf("unknown reason %q; want watermark, offsets, records, end, idleness or manual", s.Reason)
 }
 
 // Counts returns what became of the records so far.

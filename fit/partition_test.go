@@ -37,7 +37,7 @@ func TestSplit(t *testing.T) {
 	f(&event, 1000, 5, 10, Live, false)
 	f(&event, 1000, 11, 10, Live, false)
 	f(&event, math.MinInt64, 0, Never, Train, false)
-	for _, c := range []*Cutoff{{Kind: End}, {Kind: Records, Records: 10}, {Kind: Offsets, Offsets: map[int32]int64{0: 10}}} {
+	for _, c := range []*Cutoff{{Kind: End}, {Kind: Manual}, {Kind: Records, Records: 10}, {Kind: Offsets, Offsets: map[int32]int64{0: 10}}} {
 		f(c, 5000, 9, 10, Train, false)
 		f(c, 0, 10, 10, Live, false)
 	}
@@ -108,31 +108,41 @@ func model(c *Cutoff, log []arrival) (seal int64, learned []bool, counts Counts)
 	return seal, learned, counts
 }
 
+func randomCutoff(r *rand.Rand) *Cutoff {
+	c := &Cutoff{Kind: []Kind{EventTime, EventTime, EventTime, Records, Offsets, End}[r.IntN(6)]}
+	switch c.Kind {
+	case EventTime:
+		c.Time, c.Gap, c.OutOfOrderness = Instant(r.Int64N(200)), Duration(r.Int64N(30)), Duration(r.Int64N(30))
+		if r.IntN(5) == 0 {
+			c.OutOfOrderness = Unbounded
+		}
+	case Records:
+		c.Records = 1 + r.Int64N(60)
+	case Offsets:
+		c.Offsets = map[int32]int64{0: r.Int64N(60)}
+	}
+	return c
+}
+
+func randomArrival(r *rand.Rand, c *Cutoff, i int) arrival {
+	a := arrival{int64(4*i) + r.Int64N(50) - 25, true, record.OK}
+	if r.IntN(6) == 0 {
+		a.reason = record.Reason(1 + r.IntN(int(record.NumReasons)-1))
+		a.timed = a.reason >= record.BadType || a.reason == record.BadSeries
+	}
+	if c.Kind != EventTime && r.IntN(2) == 0 {
+		a.timed = false
+	}
+	return a
+}
+
 func TestPartitionModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed(t), 1))
 	for range 3000 {
-		c := &Cutoff{Kind: []Kind{EventTime, EventTime, EventTime, Records, Offsets, End}[r.IntN(6)]}
-		switch c.Kind {
-		case EventTime:
-			c.Time, c.Gap, c.OutOfOrderness = Instant(r.Int64N(200)), Duration(r.Int64N(30)), Duration(r.Int64N(30))
-			if r.IntN(5) == 0 {
-				c.OutOfOrderness = Unbounded
-			}
-		case Records:
-			c.Records = 1 + r.Int64N(60)
-		case Offsets:
-			c.Offsets = map[int32]int64{0: r.Int64N(60)}
-		}
+		c := randomCutoff(r)
 		log := make([]arrival, r.IntN(60))
 		for i := range log {
-			log[i] = arrival{int64(4*i) + r.Int64N(50) - 25, true, record.OK}
-			if r.IntN(6) == 0 {
-				log[i].reason = record.Reason(1 + r.IntN(int(record.NumReasons)-1))
-				log[i].timed = log[i].reason >= record.BadType || log[i].reason == record.BadSeries
-			}
-			if c.Kind != EventTime && r.IntN(2) == 0 {
-				log[i].timed = false
-			}
+			log[i] = randomArrival(r, c, i)
 		}
 		seal, learned, counts := model(c, log)
 		p := NewPartition(c, 0, 0)

@@ -55,7 +55,8 @@ type State struct {
 	features []feature
 	distinct *sketch.Distinct // of the series
 	overflow uint64
-	parts    [][]part // of the partitions absorbed, itself the first; nil for none
+	parts    [][]part  // of the partitions absorbed, itself the first; nil for none
+	snapshot *Snapshot // under way, or nil
 }
 
 type feature struct {
@@ -91,6 +92,9 @@ func (s *State) Observe(row *record.Row) error {
 		s.overflow++
 		return nil
 	}
+	if s.snapshot != nil {
+		s.snapshot.keep(slot)
+	}
 	s.records[slot]++
 	for i := range s.features {
 		if err := s.features[i].observe(slot, row.Numbers[i]); err != nil {
@@ -112,14 +116,18 @@ func (s *State) slot(series []byte) (slot int32, ok bool) {
 func (s *State) grow(series []byte) (slot int32) {
 	slot, added := s.series.Add(series)
 	if added {
-		s.records = append(s.records, 0)
 		s.distinct.AddBytes(series)
-		for i := range s.features {
-			s.features[i].Grow()
-			s.features[i].missing = append(s.features[i].missing, 0)
-		}
+		s.addSlot()
 	}
 	return slot
+}
+
+func (s *State) addSlot() {
+	s.records = append(s.records, 0)
+	for i := range s.features {
+		s.features[i].Grow()
+		s.features[i].missing = append(s.features[i].missing, 0)
+	}
 }
 
 func (f *feature) observe(slot int32, x float64) error {
@@ -139,6 +147,16 @@ func (f *feature) observe(slot int32, x float64) error {
 
 // Series returns the number of series.
 func (s *State) Series() int { return s.series.Len() }
+
+// Records returns the number of records taken in, those of series beyond
+// max_series too. It goes over all series.
+func (s *State) Records() uint64 {
+	n := s.overflow
+	for _, records := range s.records {
+		n += records
+	}
+	return n
+}
 
 // BytesPerSeries estimates what one more series costs: bytes of state while
 // learning, and bytes of artifact. Names count as 24 bytes, quantile landmarks

@@ -246,7 +246,7 @@ func checkRanges(ranges []fit.Range) error {
 		case r.From > r.To:
 			return fmt.Errorf("partition %d: learned from %v to %v", r.Partition, r.From, r.To)
 		}
-		if err := oneOf("reason", r.Reason, fit.ByWatermark, fit.ByOffset, fit.ByCount, fit.ByEnd); err != nil {
+		if err := oneOf("reason", r.Reason, fit.ByWatermark, fit.ByOffset, fit.ByCount, fit.ByEnd, fit.ByIdleness, fit.ByManual); err != nil {
 			return fmt.Errorf("partition %d: %w", r.Partition, err)
 		}
 	}

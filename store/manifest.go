@@ -1,7 +1,8 @@
-// Package store keeps artifacts and their companions on disk, whole or not at
-// all. An artifact is a zip of .npy arrays and a manifest that numpy.load opens;
-// its last 64 bytes are the SHA-256 of all before them, and its identity. Loading
-// trusts nothing. docs/format.md describes every byte.
+// Package store keeps artifacts, their companions and checkpoints on disk, whole
+// or not at all. An artifact is a zip of .npy arrays and a manifest that
+// numpy.load opens; its last 64 bytes are the SHA-256 of all before them, and its
+// identity. A checkpoint is a fit pass over one partition, to be gone on with.
+// Loading trusts nothing. docs/format.md describes every byte.
 package store
 
 import (
