@@ -34,6 +34,7 @@ type Cursor struct {
 	batches  Decoder
 	position int64
 	within   bool // the batch is being read
+	gone     int64
 
 	aborted []Aborted          // of the response, by first offset
 	begun   int                // how many of them the batches have reached
@@ -48,6 +49,11 @@ func (c *Cursor) SetPosition(offset int64) { c.position, c.within = offset, fals
 // is left out of it once Record or Next has come to its end. It never moves past
 // a batch that is wrong.
 func (c *Cursor) Position() int64 { return c.position }
+
+// Gone returns how many offsets from the first position on were in no batch, or
+// missing from theirs: compaction or retention has removed them. Markers and
+// aborted records are not gone. What SetPosition jumps over is not counted.
+func (c *Cursor) Gone() int64 { return c.gone }
 
 // Reset starts on the next fetch response: its records field, and its list of
 // aborted transactions if it was asked for with isolation level read_committed.
@@ -70,12 +76,22 @@ func (c *Cursor) Next() bool {
 	for c.batches.Next() {
 		c.within = true
 		b := c.batches.Batch()
+		c.miss(b)
 		if !c.hidden(b) && b.LastOffset >= c.position && b.Count > 0 {
 			return true
 		}
 		c.leave()
 	}
 	return false
+}
+
+// miss counts the offsets that should stand between the position and the end of
+// b, and do not.
+func (c *Cursor) miss(b *Batch) {
+	if b.LastOffset < c.position {
+		return
+	}
+	c.gone += max(0, b.BaseOffset-c.position) + b.LastOffset - b.BaseOffset + 1 - int64(b.Count)
 }
 
 // leave moves the position behind the batch, unless something of it was wrong.

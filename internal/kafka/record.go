@@ -30,6 +30,13 @@ type Headers struct {
 	bytes []byte // without the count before them
 }
 
+// RawHeaders returns the headers that Raw took apart, which must not have been
+// changed.
+func RawHeaders(count int, bytes []byte) Headers { return Headers{count, bytes} }
+
+// Raw returns the number of headers and their encoding, a view.
+func (h Headers) Raw() (count int, bytes []byte) { return h.n, h.bytes }
+
 // Len returns the number of headers.
 func (h Headers) Len() int { return h.n }
 
