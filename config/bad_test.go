@@ -31,6 +31,7 @@ var testEnv = map[string]string{
 	"NEAR_TIME":    "2026-03-01 00:00:00Z",
 	"NEAR_LAYOUT":  "unix_mss",
 	"NEAR_WORD":    "unbound",
+	"NEAR_SPLIT":   "{splt}",
 	"AVRO":         "avro",
 	"ROBUST":       "robust",
 	"ZERO":         "zero",
@@ -46,6 +47,7 @@ var testFiles = map[string]string{
 	"name":    "from-file\n",
 	"windows": "from-windows\r\n",
 	"twice":   "two-ends\n\n",
+	"pem":     "-----BEGIN PRIVATE KEY-----\nMIIE\n",
 }
 
 func getenv(name string) (string, bool) { v, ok := testEnv[name]; return v, ok }
@@ -151,6 +153,9 @@ func TestBad(t *testing.T) {
 			}
 			if strings.Contains(strings.ToLower(got), canary) {
 				t.Errorf("%s: %s: a message shows a value of the environment:\n%s", archive, f.name, got)
+			}
+			if strings.Contains(archive, "secrets") && strings.Contains(got, "hunter") {
+				t.Errorf("%s: %s: a message shows a part of a password:\n%s", archive, f.name, got)
 			}
 			if !*update && got != f.want {
 				t.Errorf("%s: %s: got\n%swant\n%s", archive, f.name, got, f.want)

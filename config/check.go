@@ -15,6 +15,9 @@ func (r *reader) check(c *Config) {
 	r.checkFeatures(c)
 	r.checkCutoff(c)
 	r.checkOutput(c)
+	r.checkSource(c)
+	r.checkTopics(c)
+	r.checkCluster(c)
 }
 
 // checkPaths refuses inputs that stand twice and outputs that overwrite an input
@@ -106,6 +109,7 @@ func (r *reader) checkFields(c *Config) {
 		}
 		seen[u.field] = true
 	}
+	r.checkSpecial(series, time, features)
 	all := slices.Concat(series, time, features)
 	readers := map[string]string{}
 	for _, u := range all {
@@ -133,6 +137,26 @@ func (r *reader) checkPath(u use, parts []string) {
 	}
 }
 
+// checkSpecial refuses $key and $timestamp where they are neither a part of the
+// series nor the time.
+func (r *reader) checkSpecial(series, time, features []use) {
+	refuse := func(special, only string, list []use) {
+		for _, u := range list {
+			if u.field == special {
+				r.problemAt(u.at, `%s of a Kafka record can be the %s only; in JSON \%[1]s is the field of that name`, special, only)
+			}
+		}
+	}
+	refuse(KeyField, "series", slices.Concat(time, features))
+	refuse(TimestampField, "time", slices.Concat(series, features))
+	if len(time) > 0 && time[0].field == TimestampField && r.has("record.time.layout") {
+		r.problemAt("record.time.layout", "the timestamp of a Kafka record needs none; leave it out")
+	}
+}
+
+// escapes undoes those of a path but keeps its keys apart from dots within them.
+var escapes = strings.NewReplacer(`\\`, `\`, `\.`, "\x00", `\$`, "$")
+
 // split cuts the path of a field at its dots; CSV has none.
 func split(c *Config, field string) []string {
 	switch {
@@ -141,7 +165,7 @@ func split(c *Config, field string) []string {
 	case c.Record.Format == "csv":
 		return []string{field}
 	}
-	parts := strings.Split(strings.ReplaceAll(field, `\.`, "\x00"), ".")
+	parts := strings.Split(escapes.Replace(field), ".")
 	for i := range parts {
 		parts[i] = strings.ReplaceAll(parts[i], "\x00", ".")
 	}
@@ -222,11 +246,15 @@ func (r *reader) checkOutput(c *Config) {
 	if o.Value != "vector" {
 		return
 	}
-	if o.Meta != "none" && !r.bad["output.meta"] {
+	switch {
+	case o.Meta == "none" || r.bad["output.meta"] || r.bad["sink"] || r.bad["sink.kafka"]:
+	case c.Sink.Kafka == nil:
 		r.problemAt("output.meta", "a file of vectors has no place for marks; write meta: none")
+	case o.Meta == "field":
+		r.problemAt("output.meta", "a vector has no fields; write meta: headers or meta: none")
 	}
 	if c.Normalize.UnknownSeries == "passthrough" {
-		r.problemAt("normalize.unknown_series", "passthrough writes the record as it came, which has no place in a file of vectors")
+		r.problemAt("normalize.unknown_series", "passthrough writes the record as it came, which has no place among vectors")
 	}
 }
 

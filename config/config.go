@@ -35,16 +35,59 @@ type Config struct {
 	Sink       Sink
 	DeadLetter DeadLetter
 	State      State
+	HTTP       HTTP
+
+	warnings []Problem
 }
 
-// A Source says where records come from.
+// A Source says where records come from: files or a topic, or nothing, which
+// leaves it to the arguments of a command.
 type Source struct {
-	File Files
+	File  FileSource
+	Kafka *KafkaSource
 }
 
-// Files are inputs on disk; each file is a partition.
-type Files struct {
+// A FileSource names inputs on disk; each file is a partition.
+type FileSource struct {
 	Paths []string // patterns of filepath.Match, "-" is standard input; none without a source
+}
+
+// A KafkaSource is a topic to read.
+type KafkaSource struct {
+	Cluster
+	Topic string
+	Start Start
+}
+
+// A Cluster says how to reach the brokers of Kafka.
+type Cluster struct {
+	Brokers  []string // host:port, at least one
+	ClientID string
+	TLS      *TLS  // nil is no TLS
+	SASL     *SASL // nil is no authentication
+}
+
+// TLS says how connections are encrypted. Its zero value trusts the system's
+// authorities and shows no certificate.
+type TLS struct {
+	CA                 string // path of a PEM file with authorities; empty is the system's
+	Cert, Key          string // paths of PEM files; both or none
+	ServerName         string // empty is the host of the broker
+	InsecureSkipVerify bool
+}
+
+// SASL says who the client is.
+type SASL struct {
+	Mechanism string // plain, scram-sha-256, scram-sha-512
+	Username  string
+	Password  Secret
+}
+
+// A Start says where a topic is read from. Only the field that At names is set.
+type Start struct {
+	At      string          // earliest, latest, time, offsets
+	Time    time.Time       // UTC
+	Offsets map[int32]int64 // by partition
 }
 
 // A Record says how a record looks.
@@ -54,9 +97,21 @@ type Record struct {
 	Time     Time
 	BadValue string // reject, missing
 	Limits   Limits
+
+	// How far an event time may lie ahead of the timestamp that its record has in
+	// Kafka; 0 is no limit. Records of files have no such timestamp.
+	MaxFutureSkew time.Duration
 }
 
-// A Series names the fields that name the series: none, one, or a list.
+// KeyField and TimestampField are no fields of the value of a record: they stand
+// for the key and the timestamp that it has in Kafka.
+const (
+	KeyField       = "$key"
+	TimestampField = "$timestamp"
+)
+
+// A Series names the fields that name the series: none, one, or a list. Any of
+// them may be KeyField.
 type Series struct {
 	Fields []string
 	List   bool
@@ -64,7 +119,7 @@ type Series struct {
 
 // A Time says where the event time stands. Without a Field there is none.
 type Time struct {
-	Field  string
+	Field  string // or TimestampField, which has no Layout
 	Layout string // rfc3339, unix, unix_ms, unix_us, unix_ns, or a layout of package time
 }
 
@@ -113,13 +168,14 @@ type Impute struct {
 	Constant float64
 }
 
-// A Cutoff says where training ends: exactly one of EventTime, Offsets, Records
-// and End is set. The other fields belong to EventTime.
+// A Cutoff says where training ends: exactly one of EventTime, Offsets, Records,
+// End and Manual is set. The other fields belong to EventTime.
 type Cutoff struct {
 	EventTime      time.Time       // UTC
 	Offsets        map[int32]int64 // by partition: the first offset that is not learned
 	Records        int64           // of each partition
 	End            bool            // everything the source holds
+	Manual         bool            // when tare freeze says so
 	Gap            time.Duration
 	OutOfOrderness time.Duration // or Unbounded
 	Idleness       time.Duration
@@ -135,6 +191,7 @@ type Normalize struct {
 	UnknownSeries string // missing, dead_letter, drop, passthrough, fail
 	MinSamples    int
 	OnError       string // continue, fail
+	OnGap         string // stop, record
 }
 
 // An Output says what an output record looks like.
@@ -145,14 +202,29 @@ type Output struct {
 	Meta    string // headers, field, none
 }
 
-// A Sink says where output records go: without a path to standard output.
+// A Sink says where output records go: to a topic, a file, or without either to
+// standard output.
 type Sink struct {
-	File File
+	File  File
+	Kafka *KafkaSink
 }
 
-// A DeadLetter says where rejected records go: nowhere without a path.
+// A KafkaSink is a topic of the source's cluster to write.
+type KafkaSink struct {
+	Topic       string // {revision} stands for the revision, in Sink also {split} for the split of a record
+	Compression string // none, gzip, snappy, lz4, zstd
+	Replication int    // of topics that are created; 0 is the broker's default
+
+	// What a topic that holds records already may hold: the first 16 hex digits of
+	// the identity of another artifact, or "committed", which goes on from the
+	// committed position though the topic's records are gone. Empty is neither.
+	ContinueFrom string
+}
+
+// A DeadLetter says where rejected records go: to a topic, a file, or nowhere.
 type DeadLetter struct {
 	File  File
+	Kafka *KafkaSink
 	Limit int64 // rejected records after which the run fails; 0 is no limit
 }
 
@@ -163,8 +235,14 @@ type File struct {
 
 // State says where learned state lies and how much of it there may be.
 type State struct {
-	Dir       string
-	MaxSeries int
+	Dir        string
+	Checkpoint time.Duration // between checkpoints
+	MaxSeries  int
+}
+
+// HTTP says where status, metrics and health are served.
+type HTTP struct {
+	Listen string // host:port; empty is nowhere
 }
 
 // Default returns a configuration that holds every default and nothing else:
@@ -173,12 +251,13 @@ func Default() *Config {
 	return &Config{
 		Version:   1,
 		Revision:  1,
-		Record:    Record{Format: "json", Time: Time{Layout: "rfc3339"}, BadValue: "reject", Limits: Limits{1 << 20, 64 << 10, 64}},
+		Record:    Record{Format: "json", Time: Time{Layout: "rfc3339"}, BadValue: "reject", Limits: Limits{1 << 20, 64 << 10, 64}, MaxFutureSkew: 24 * time.Hour},
 		Scope:     "series",
 		Cutoff:    Cutoff{OutOfOrderness: 5 * time.Minute, Idleness: time.Minute, MaxLate: 0.1},
-		Normalize: Normalize{Emit: "all", UnknownSeries: "missing", MinSamples: 2, OnError: "continue"},
+		Normalize: Normalize{Emit: "all", UnknownSeries: "missing", MinSamples: 2, OnError: "continue", OnGap: "stop"},
 		Output:    Output{Value: "replace", Dtype: "float64", Missing: "nan", Meta: "headers"},
-		State:     State{Dir: "./state", MaxSeries: 1_000_000},
+		State:     State{Dir: "./state", Checkpoint: 10 * time.Second, MaxSeries: 1_000_000},
+		HTTP:      HTTP{Listen: "127.0.0.1:8477"},
 	}
 }
 
@@ -233,8 +312,13 @@ func Parse(name string, data []byte, env func(string) (string, bool), readFile f
 	if err := r.problems(); err != nil {
 		return nil, err
 	}
+	c.warnings = r.warnings
 	return c, nil
 }
+
+// Warnings lists what is allowed in the file that c was read from but better
+// otherwise, in the order of positions.
+func (c *Config) Warnings() []Problem { return c.warnings }
 
 // readFile reads at most one byte more than a configuration may hold.
 func readFile(path string) ([]byte, error) {

@@ -56,7 +56,7 @@ func TestWritten(t *testing.T) {
 func roundTrip(t *testing.T, c *Config) {
 	t.Helper()
 	text := c.YAML()
-	again, err := Parse("written.yaml", text, nil, nil)
+	again, err := readAgain(c)
 	if err != nil {
 		t.Fatalf("%v\nin\n%s", err, text)
 	}
@@ -66,6 +66,22 @@ func roundTrip(t *testing.T, c *Config) {
 	if second := again.YAML(); !bytes.Equal(text, second) {
 		t.Fatalf("wrote\n%s\nthen\n%s", text, second)
 	}
+}
+
+// readAgain reads what is written of c, with the password in its place.
+func readAgain(c *Config) (*Config, error) {
+	text := c.YAML()
+	password := ""
+	if k := c.Source.Kafka; k != nil && k.SASL != nil {
+		password = k.SASL.Password.Reveal()
+		text = bytes.Replace(text, []byte("password: '***'"), []byte(`password: "${PASSWORD}"`), 1)
+	}
+	c.warnings = nil
+	again, err := Parse("again.yaml", text, func(string) (string, bool) { return password, true }, nil)
+	if again != nil {
+		again.warnings = nil
+	}
+	return again, err
 }
 
 // TestWrittenByHand holds that a Config that no file may hold is written as it
@@ -96,7 +112,10 @@ func TestWrittenByHand(t *testing.T) {
 	f("got event_time and end", func(c *Config) { c.Cutoff.EventTime = time.Unix(0, 0) })
 	f("cutoff.records: want an integer", func(c *Config) { c.Cutoff.End, c.Cutoff.Records = false, -5 })
 	f("record.limits.value: want a size", func(c *Config) { c.Record.Limits.Value = 0 })
-	f("$$key stands twice", func(c *Config) { c.Record.Series.Fields = []string{"$key", "$key"} })
+	f("$$$$key stands twice", func(c *Config) { c.Record.Series.Fields = []string{"$$key", "$$key"} })
+	f("password: want a password", func(c *Config) {
+		c.Source.Kafka = &KafkaSource{Cluster{[]string{"a:1"}, "c", nil, &SASL{"plain", "u", "secret"}}, "t", Start{At: "earliest"}}
+	})
 }
 
 // TestWrittenLines holds that a feature is written on one line, however long.
@@ -133,11 +152,15 @@ func TestDefaults(t *testing.T) {
 	f(c.Cutoff.OutOfOrderness, 5*time.Minute)
 	f(c.Cutoff.Idleness, time.Minute)
 	f(c.Cutoff.MaxLate, 0.1)
-	f(c.Normalize, Normalize{Emit: "all", UnknownSeries: "missing", MinSamples: 2, OnError: "continue"})
+	f(c.Normalize, Normalize{Emit: "all", UnknownSeries: "missing", MinSamples: 2, OnError: "continue", OnGap: "stop"})
+	f(c.Record.MaxFutureSkew, 24*time.Hour)
+	f(c.Source.Kafka, (*KafkaSource)(nil))
+	f(c.Sink.Kafka, (*KafkaSink)(nil))
+	f(c.HTTP, HTTP{Listen: "127.0.0.1:8477"})
 	f(c.Output, Output{Value: "replace", Dtype: "float64", Missing: "nan", Meta: "headers"})
 	f(c.Sink.File.Path, "")
 	f(c.DeadLetter, DeadLetter{})
-	f(c.State, State{Dir: "./state", MaxSeries: 1000000})
+	f(c.State, State{Dir: "./state", Checkpoint: 10 * time.Second, MaxSeries: 1000000})
 	f(c.Features[0].Field, "a")
 	f(c.Features[0].Scaler, Scaler{Kind: "standard", WithMean: true, WithStd: true})
 	f(c.Features[0].Impute, Impute{})
@@ -161,7 +184,7 @@ func TestValues(t *testing.T) {
 	f(c.Source.File.Paths, []string{"-", "train/[a-c]*.csv"})
 	f(c.Record, Record{
 		Format: "csv", Series: Series{[]string{"site", "Sensor ID"}, true},
-		Time: Time{"When", "02.01.2006 15:04:05.000"}, BadValue: "missing", Limits: Limits{2097152, 1000, 3},
+		Time: Time{"When", "02.01.2006 15:04:05.000"}, BadValue: "missing", Limits: Limits{2097152, 1000, 3}, MaxFutureSkew: 24 * time.Hour,
 	})
 	f(c.Features, []Feature{
 		{Name: "temperature", Field: "temperature", Scaler: std},
@@ -188,11 +211,46 @@ func TestValues(t *testing.T) {
 		EventTime: time.Date(2026, 3, 1, 6, 0, 0, 500_000_000, time.UTC),
 		Gap:       36 * time.Hour, OutOfOrderness: Unbounded, Idleness: 0, MaxLate: 1,
 	})
-	f(c.Normalize, Normalize{"live", "dead_letter", 1, "fail"})
+	f(c.Normalize, Normalize{"live", "dead_letter", 1, "fail", "stop"})
 	f(c.Output, Output{"vector", "float32", "mask", "none"})
 	f(c.Sink.File.Path, "out.f32")
-	f(c.DeadLetter, DeadLetter{File{"rejected.jsonl"}, 1 << 53})
-	f(c.State, State{"2026-03-01", 1})
+	f(c.DeadLetter, DeadLetter{File{"rejected.jsonl"}, nil, 1 << 53})
+	f(c.State, State{"2026-03-01", 10 * time.Second, 1})
+
+	c = parse(t, "kafka", all["testdata/good/kafka.yaml"])
+	f(c.Source.Kafka, &KafkaSource{
+		Cluster: Cluster{
+			Brokers: []string{"kafka-1:9092", "[2001:db8::1]:9093"}, ClientID: "plant 7/tare",
+			TLS:  &TLS{CA: "ca.pem", Cert: "client.pem", Key: "client.key", ServerName: "kafka.internal"},
+			SASL: &SASL{"scram-sha-512", canary, "from-file"},
+		},
+		Topic: "sensors.raw_2-x", Start: Start{At: "offsets", Offsets: map[int32]int64{0: 42, 7: 0}},
+	})
+	f(c.Record.Series, Series{[]string{"site", "$key", `\$timestamp`}, true})
+	f(c.Record.Time, Time{Field: "$timestamp"})
+	f(c.Record.MaxFutureSkew, time.Duration(0))
+	f(c.Features[0].Field, `\$key`)
+	f(c.Normalize.OnGap, "record")
+	f(c.Sink.Kafka, &KafkaSink{"sensors.{split}.{revision}", "zstd", 3, "0123456789abcdef"})
+	f(c.DeadLetter, DeadLetter{Kafka: &KafkaSink{"rejected.{revision}", "lz4", 0, "committed"}, Limit: 5})
+	f(c.State.Checkpoint, 100*time.Millisecond)
+	f(c.HTTP.Listen, "")
+	f(c.Warnings(), []Problem(nil))
+
+	c = parse(t, "kafka-short", all["testdata/good/kafka-short.yaml"])
+	f(c.Source.Kafka, &KafkaSource{
+		Cluster: Cluster{[]string{"localhost:9092"}, "tare", &TLS{}, &SASL{"plain", "u", "from-windows"}},
+		Topic:   "in", Start: Start{At: "latest"},
+	})
+	f(c.Record.Series, Series{Fields: []string{"$key"}})
+	f(c.Cutoff.Manual, true)
+	f(c.Sink.Kafka, &KafkaSink{"out", "none", 0, ""})
+	f(c.HTTP.Listen, "")
+
+	c = parse(t, "kafka-start", all["testdata/good/kafka-start.yaml"])
+	f(c.Source.Kafka.Start, Start{At: "time", Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
+	f(c.Source.Kafka.TLS, &TLS{})
+	f(c.HTTP.Listen, ":0")
 
 	c = parse(t, "json", all["testdata/good/json.yaml"])
 	f(c.Cutoff.Offsets, map[int32]int64{0: 42, 1: 17})
@@ -210,7 +268,7 @@ func TestValues(t *testing.T) {
 	f(c.Pipeline, "from-file-3")
 	f(c.Revision, 3)
 	f(c.Source.File.Paths, []string{"data/$x/*.jsonl", "$HOME/${y}"})
-	f(c.Record.Series.Fields, []string{"$key"})
+	f(c.Record.Series.Fields, []string{"${key}"})
 	f(c.Record.Time, Time{"a$b", "unix_ms"})
 	f(c.Record.Limits, Limits{2097152, 65536, 3})
 	f(c.Features[0].Field, canary)
@@ -335,7 +393,7 @@ func (r random) config() *Config {
 	case 0:
 		c.Record.Series = Series{Fields: []string{r.text() + "s"}}
 	case 1:
-		c.Record.Series = Series{Fields: []string{r.text() + "s", "$key"}, List: true}
+		c.Record.Series = Series{Fields: []string{r.text() + "s", "$$key"}, List: true}
 	}
 	c.Record.Limits = Limits{1 + r.IntN(1<<30), 1 << r.IntN(31), 1 + r.IntN(100)}
 	for i := range 1 + r.IntN(5) {
@@ -356,8 +414,49 @@ func (r random) config() *Config {
 	default:
 		c.Cutoff.End = true
 	}
-	c.State = State{Dir: r.text(), MaxSeries: 1 + r.IntN(1e6)}
+	c.State = State{Dir: r.text(), Checkpoint: time.Duration(100+r.IntN(1e6)) * time.Millisecond, MaxSeries: 1 + r.IntN(1e6)}
+	c.HTTP.Listen = r.of("", ":1", "0.0.0.0:8477", "[::1]:0")
+	if len(c.Source.File.Paths) == 0 && r.bool() {
+		r.kafka(c)
+	}
 	return c
+}
+
+// kafka makes a topic the source of c.
+func (r random) kafka(c *Config) {
+	k := &KafkaSource{Topic: r.of("in", "null", "1.5"), Start: Start{At: r.of("earliest", "latest")}}
+	k.Cluster = Cluster{Brokers: []string{"a:1", "[::1]:9092"}[:1+r.IntN(2)], ClientID: r.of("tare", "a b", "$$", "~")}
+	switch r.IntN(4) {
+	case 0:
+		k.Start = Start{At: "time", Time: time.Unix(r.Int64N(1<<32), 0).UTC()}
+	case 1:
+		k.Start = Start{At: "offsets", Offsets: map[int32]int64{10: 0, 11: r.Int64()}}
+	}
+	switch r.IntN(3) {
+	case 0:
+		k.TLS = &TLS{}
+	case 1:
+		k.TLS = &TLS{CA: r.text(), Cert: r.text(), Key: r.text(), ServerName: r.text(), InsecureSkipVerify: r.bool()}
+	}
+	if r.bool() {
+		k.SASL = &SASL{Mechanism: r.of("plain", "scram-sha-256", "scram-sha-512"), Username: r.text(), Password: Secret(r.of("1", "${x}", " a ", "null"))}
+	}
+	c.Record.Format, c.Record.Series, c.Record.MaxFutureSkew = "json", Series{Fields: []string{KeyField}}, time.Duration(r.IntN(9))*time.Hour
+	for i := range c.Features { // a field of JSON has a form
+		c.Features[i].Field = fmt.Sprintf("f%d", i)
+	}
+	if c.Record.Time.Field != "" {
+		c.Record.Time = Time{Field: TimestampField}
+	}
+	if c.Cutoff.End {
+		c.Cutoff.End, c.Cutoff.Manual = false, r.bool()
+		c.Cutoff.End = !c.Cutoff.Manual
+	}
+	c.Source.Kafka, c.Normalize.OnGap = k, r.of("stop", "record")
+	c.Sink.Kafka = &KafkaSink{r.of("out.{split}", "out-{revision}", "1"), r.of("none", "lz4"), r.IntN(4), r.of("", "committed", "0123456789012345")}
+	if r.bool() {
+		c.DeadLetter.Kafka = &KafkaSink{"bad.{revision}", "zstd", 0, ""}
+	}
 }
 
 func TestProblems(t *testing.T) {

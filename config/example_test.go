@@ -47,7 +47,7 @@ cutoff: {event_time: "2026-03-01 00:00:00"}
 	fmt.Println(err)
 	// Output:
 	// tare.yaml:3:11: pipeline: want a name of lower-case letters, digits and . _ - that starts with a letter or digit, 128 at most, got Plant-7
-	// tare.yaml:4:1: revison: unknown key; did you mean revision? accepted here: version, pipeline, revision, source, record, features, scope, cutoff, normalize, output, sink, dead_letter, state
+	// tare.yaml:4:1: revison: unknown key; did you mean revision? accepted here: version, pipeline, revision, source, record, features, scope, cutoff, normalize, output, sink, dead_letter, state, http
 	// tare.yaml:5:36: record.time.layout: want rfc3339, unix, unix_ms, unix_us, unix_ns or a layout of Go's time package such as "2006-01-02 15:04:05", got unix_sm; did you mean unix_ms?
 	// tare.yaml:6:38: features[1].quantile_range: belongs to scaler robust; scaler is standard here, which has with_mean and with_std
 	// tare.yaml:7:22: cutoff.event_time: want a time such as 2026-03-01T00:00:00Z, or a date such as 2026-03-01, from 1678 to 2261, got "2026-03-01 00:00:00"; did you mean 2026-03-01T00:00:00Z?
@@ -75,6 +75,7 @@ func ExampleConfig_YAML() {
 	//   time: {field: ts, layout: rfc3339}
 	//   bad_value: reject
 	//   limits: {value: 1MiB, series: 64KiB, depth: 64}
+	//   max_future_skew: 1d
 	// features:
 	//   - temperature
 	//   - {name: vibration, scaler: robust}
@@ -90,6 +91,7 @@ func ExampleConfig_YAML() {
 	//   unknown_series: missing
 	//   min_samples: 2
 	//   on_error: continue
+	//   on_gap: stop
 	// output:
 	//   value: replace
 	//   dtype: float64
@@ -97,5 +99,8 @@ func ExampleConfig_YAML() {
 	//   meta: headers
 	// state:
 	//   dir: ./state
+	//   checkpoint: 10s
 	//   max_series: 1000000
+	// http:
+	//   listen: 127.0.0.1:8477
 }

@@ -18,7 +18,7 @@ var variable = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)(:[-?])?`)
 // something that does not stand in the file.
 func (r *reader) expand(path string, n *yaml.Node) (text string, changed, ok bool) {
 	var b strings.Builder
-	rest := n.Value
+	rest := r.written(n)
 	ok = true
 	for {
 		before, after, found := strings.Cut(rest, "$")
@@ -41,6 +41,9 @@ func (r *reader) expand(path string, n *yaml.Node) (text string, changed, ok boo
 			wrong = fmt.Sprintf("the environment and files add more than %s to this configuration", formatSize(MaxFile))
 		}
 		if wrong != "" {
+			if r.covered[n] != "" {
+				wrong = "holds an expression that stands for nothing; want " + expressions + ", and $${ for the characters themselves"
+			}
 			r.problem(path, n, "%s", wrong)
 			value, ok = "", false
 		}

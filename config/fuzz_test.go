@@ -28,7 +28,7 @@ func FuzzParse(f *testing.F) {
 			checkProblems(t, data, err)
 			return
 		}
-		again, err := Parse("again.yaml", c.YAML(), nil, nil)
+		again, err := readAgain(c)
 		if err != nil || !reflect.DeepEqual(c, again) {
 			t.Fatalf("read\n%+v\nwrote\n%s\nread again\n%+v\n%v", c, c.YAML(), again, err)
 		}

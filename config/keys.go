@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"time"
 	"unicode"
 
 	"go.yaml.in/yaml/v4"
@@ -21,15 +22,15 @@ func keys(c *Config) []key {
 		{name: "features", kind: list(&c.Features, "a list of features", Feature{Scaler: NewScaler("standard")}, describedFeature(), feature),
 			required: true, doc: "the numbers to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
 		{name: "scope", kind: choice(&c.Scope, []string{"series"}, "global"), doc: "what shares its numbers: each series has its own"},
-		{name: "cutoff", kind: cutoffKind(&c.Cutoff), required: true, doc: "where training ends; exactly one of `event_time`, `offsets`, `records` and `end`"},
+		{name: "cutoff", kind: cutoffKind(&c.Cutoff), required: true, doc: "where training ends; exactly one of `event_time`, `offsets`, `records`, `end` and `manual`"},
 		{name: "normalize", kind: normalizeKind(&c.Normalize), doc: "policies of the normalize pass"},
 		{name: "output", kind: outputKind(&c.Output), doc: "what an output record looks like"},
 		{name: "sink", kind: sinkKind(&c.Sink), doc: "where output records go", def: "standard output"},
 		{name: "dead_letter", kind: deadLetterKind(&c.DeadLetter), doc: "where rejected records go, with the reason", def: "they are counted"},
 		{name: "state", kind: stateKind(&c.State), doc: "learned state on disk"},
+		{name: "http", kind: httpKind(&c.HTTP), doc: "what is served while a pipeline runs"},
 		{name: "splits", later: "a record is train, gap or live by the cutoff"},
 		{name: "whiten", later: "features are normalized one by one"},
-		{name: "http", later: "nothing is served"},
 	}
 }
 
@@ -40,14 +41,14 @@ func sourceKind(s *Source) kind {
 			key{name: "paths", kind: list(&s.File.Paths, "a list of paths", "", "", pattern), required: true,
 				doc: "paths and patterns (`*`, `?`, `[a-z]`); each file is a partition, in this order, those of a pattern sorted; `-` is standard input"},
 		)},
-		key{name: "kafka", alternative: true, later: "write source.file"},
+		key{name: "kafka", alternative: true, doc: "read a topic", kind: optional(&s.Kafka, KafkaSource{Cluster: Cluster{ClientID: "tare"}, Start: Start{At: "earliest"}}, kafkaSourceKind)},
 	)
 }
 
 func recordKind(rec *Record) kind {
 	return object(
-		key{name: "format", kind: choice(&rec.Format, []string{"json", "csv"}, "binary", "avro", "protobuf"), doc: "`json`: one object a line; `csv`: rows under a header line"},
-		key{name: "series", kind: series(&rec.Series), doc: "the field that names the series, or several whose values together name it", def: "all records are one series"},
+		key{name: "format", kind: choice(&rec.Format, []string{"json", "csv"}, "binary", "avro", "protobuf"), doc: "`json`: one object a line or Kafka record; `csv`: rows under a header line, in files only"},
+		key{name: "series", kind: series(&rec.Series), doc: "the field that names the series, or several whose values together name it; `$key` is the key of a Kafka record", def: "all records are one series"},
 		key{name: "time", doc: "the event time of a record", def: "none", kind: timeKind(&rec.Time)},
 		key{name: "bad_value", kind: choice(&rec.BadValue, []string{"reject", "missing"}), doc: "a feature value that is no number or too large: `reject` the record, or take that value as `missing`"},
 		key{name: "limits", doc: "a record beyond one of these is rejected", kind: object(
@@ -55,30 +56,35 @@ func recordKind(rec *Record) kind {
 			key{name: "series", kind: size(&rec.Limits.Series), doc: "bytes of a series name"},
 			key{name: "depth", kind: integer(&rec.Limits.Depth, 1, 10_000), doc: "nested objects and arrays"},
 		)},
-		key{name: "max_future_skew", later: "files hold no time to compare with"},
+		key{name: "max_future_skew", kind: duration(&rec.MaxFutureSkew), doc: "a record whose event time is further ahead of its timestamp in Kafka is rejected; `0s` is no limit, and records of files have no such timestamp"},
 	)
 }
 
-// timeKind writes nothing without a field.
+// timeKind writes nothing without a field. The timestamp of a Kafka record needs
+// no layout.
 func timeKind(t *Time) kind {
+	name := field(&t.Field)
+	read := name.scalar
+	name.scalar = func(v value) (string, bool) {
+		hint, ok := read(v)
+		if t.Field == TimestampField {
+			t.Layout = ""
+		}
+		return hint, ok
+	}
 	k := object(
-		key{name: "field", kind: field(&t.Field, "$timestamp"), required: true, doc: "the field that holds it"},
+		key{name: "field", kind: name, required: true, doc: "the field that holds it; `$timestamp` is the timestamp of a Kafka record"},
 		key{name: "layout", kind: layout(&t.Layout), doc: "how it is written"},
 	)
 	return variant(k, func() {}, func() bool { return t.Field != "" })
 }
 
-// field is the name of a field. special is a word that will mean something else.
-func field(dst *string, special string) kind {
-	return text(dst, "a field", func(v value) (string, bool) {
-		return special + " is not supported by this version; $" + special + " is the field of that name", special == "" || v.node.Value != special
-	})
-}
+func field(dst *string) kind { return anyText(dst, "a field") }
 
 // series is one field, or a list of them.
 func series(s *Series) kind {
 	one := ""
-	name := field(&one, "$key")
+	name := field(&one)
 	single := name
 	single.scalar = func(v value) (string, bool) {
 		hint, ok := name.scalar(v)
@@ -89,9 +95,9 @@ func series(s *Series) kind {
 		if s.List || len(s.Fields) != 1 {
 			return nil
 		}
-		return field(&s.Fields[0], "$key").write()
+		return field(&s.Fields[0]).write()
 	}
-	several := list(&s.Fields, "a list of fields", "", "", func(f *string) kind { return field(f, "$key") })
+	several := list(&s.Fields, "a list of fields", "", "", field)
 	return either(single, variant(several, func() { s.List = true }, func() bool { return s.List || len(s.Fields) > 1 }))
 }
 
@@ -126,7 +132,7 @@ func featureKeys(f *Feature) []key {
 	with := func(kinds ...string) sister { return sister{"scaler", kinds} }
 	return []key{
 		{name: "name", kind: featureName(&f.Name), required: true, doc: "its name in artifact, output and reports: printable, 1 to 128 bytes, none of `" + reserved + "`, no `.` or `_` at its start"},
-		{name: "field", kind: field(&f.Field, ""), doc: "the field that holds it; in JSON a path such as `payload.temp`, `\\.` is a dot within a key", def: "the name"},
+		{name: "field", kind: field(&f.Field), doc: "the field that holds it; in JSON a path such as `payload.temp`, `\\.` is a dot within a key", def: "the name"},
 		{name: "pre", kind: pre(&f.Pre), doc: "one step, or a list of steps applied in order, before the scaler", def: "none"},
 		{name: "scaler", kind: scaler(s), doc: "how it is normalized"},
 		{name: "with_mean", kind: boolean(&s.WithMean), only: with("standard"), doc: "subtract the mean"},
@@ -261,12 +267,12 @@ func cutoffKind(c *Cutoff) kind {
 		key{name: "offsets", alternative: true, kind: offsets(&c.Offsets), doc: "for every partition the first offset that is not learned from; a file's offset is the number of the record, from 0"},
 		key{name: "records", alternative: true, kind: integer(&c.Records, 1, maxCount), doc: "the first records of each partition are learned from, rejected ones count"},
 		key{name: "end", alternative: true, kind: yes(&c.End), doc: "everything the source holds is learned from"},
+		key{name: "manual", alternative: true, kind: yes(&c.Manual), doc: "everything is learned from until `tare freeze` ends it; needs `source.kafka`"},
 		key{name: "gap", kind: duration(&c.Gap), only: byTime, doc: "records this close before the cutoff are not learned from"},
 		key{name: "out_of_orderness", kind: durationOrUnbounded(&c.OutOfOrderness), only: byTime,
 			doc: "how far a record may come behind a later one; a partition's training ends when its newest time is this far past the cutoff, with `unbounded` at its end only"},
 		key{name: "idleness", kind: duration(&c.Idleness), only: byTime, doc: "a partition's training also ends when nothing came for so long and the clock is past the cutoff; files never do, and `0s` is never"},
 		key{name: "max_late", kind: number(&c.MaxLate, 0, 1), only: byTime, doc: "the freeze is refused when more than this share of the training records came too late to be learned from"},
-		key{name: "manual", alternative: true, later: "write end: true"},
 	)
 }
 
@@ -277,7 +283,7 @@ func normalizeKind(n *Normalize) kind {
 			doc: "a series that was not learned: put out with its features `missing`, sent to the `dead_letter`s, left out (`drop`), put out as it came (`passthrough`), or the run ends (`fail`)"},
 		key{name: "min_samples", kind: integer(&n.MinSamples, 1, maxInt32), doc: "a series with fewer training records is unknown"},
 		key{name: "on_error", kind: choice(&n.OnError, []string{"continue", "fail"}), doc: "after a rejected record"},
-		key{name: "on_gap", later: "files have no gaps"},
+		key{name: "on_gap", kind: choice(&n.OnGap, []string{"stop", "record"}), doc: "when records that are to be read are gone from the topic: `stop`, or go on and `record` it in the artifact"},
 	)
 }
 
@@ -294,15 +300,19 @@ func outputKind(o *Output) kind {
 func sinkKind(s *Sink) kind {
 	return object(
 		key{name: "file", alternative: true, doc: "write a file", kind: outputFile(&s.File, "the file; `-` is standard output")},
-		key{name: "kafka", alternative: true, later: "write sink.file"},
+		key{name: "kafka", alternative: true, doc: "write a topic of the source's cluster", kind: optional(&s.Kafka, freshSink, func(k *KafkaSink) kind {
+			return kafkaSinkKind(k, topic(&k.Topic, "{split}", "{revision}"), "the topic to write; `{revision}` stands for the revision, `{split}` for the split of a record: each split has a topic of its own")
+		})},
 	)
 }
 
 func deadLetterKind(d *DeadLetter) kind {
 	return object(
 		key{name: "file", alternative: true, doc: "write a file, one JSON object a line", kind: outputFile(&d.File, "the file; never standard output, which is data")},
+		key{name: "kafka", alternative: true, doc: "write a topic of the source's cluster", kind: optional(&d.Kafka, freshSink, func(k *KafkaSink) kind {
+			return kafkaSinkKind(k, topic(&k.Topic, "{revision}"), "the topic to write; `{revision}` stands for the revision")
+		})},
 		key{name: "limit", kind: integer(&d.Limit, 1, maxCount), doc: "the run fails after this many", def: "no limit"},
-		key{name: "kafka", alternative: true, later: "write dead_letter.file"},
 	)
 }
 
@@ -313,9 +323,13 @@ func outputFile(f *File, doc string) kind {
 func stateKind(s *State) kind {
 	return object(
 		key{name: "dir", kind: fileName(&s.Dir, "a path"), doc: "the folder for checkpoints and the artifact"},
+		key{name: "checkpoint", kind: durationFrom(&s.Checkpoint, 100*time.Millisecond), doc: "time between two checkpoints of what was learned from a topic; over files a run starts again from their beginning"},
 		key{name: "max_series", kind: integer(&s.MaxSeries, 1, maxInt32), doc: "series beyond this many are unknown and counted"},
-		key{name: "checkpoint", later: "a run over files starts again from their beginning"},
 	)
+}
+
+func httpKind(h *HTTP) kind {
+	return object(key{name: "listen", kind: listen(&h.Listen), doc: "where to serve status, metrics and health; without a host on all interfaces, `off` is nowhere"})
 }
 
 // featureNode writes a feature without what is its default; a bare name where

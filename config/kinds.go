@@ -81,15 +81,37 @@ func text(dst *string, name string, rule func(v value) (hint string, ok bool)) k
 			if *dst == "" {
 				return nil
 			}
-			return scalarNode("!!str", strings.ReplaceAll(*dst, "$", "$$"))
+			return scalarNode("!!str", escapeDollars(*dst))
 		},
 		schema: func() dict { return dict{"type": "string", "minLength": 1} },
 	}
 }
 
+// escapeDollars writes what expand reads as s.
+func escapeDollars(s string) string {
+	return dollars.ReplaceAllStringFunc(s, func(m string) string { return strings.ReplaceAll(m, "$", "$$") })
+}
+
+// dollars are those that expand does not take as they are.
+var dollars = regexp.MustCompile(`\$\$+\{?|\$\{`)
+
+func anyText(dst *string, name string) kind {
+	return text(dst, name, func(value) (string, bool) { return "", true })
+}
+
 // fileName is a text that can name a file.
 func fileName(dst *string, name string) kind {
 	return text(dst, name, func(v value) (string, bool) {
+		return "no path holds the character U+0000", !strings.ContainsRune(v.text, 0)
+	})
+}
+
+// pemFile is the path of a file in PEM, never its content.
+func pemFile(dst *string) kind {
+	return text(dst, "the path of a PEM file", func(v value) (string, bool) {
+		if isPEM(v.text) {
+			return "it is the content of one; write where that file is", false
+		}
 		return "no path holds the character U+0000", !strings.ContainsRune(v.text, 0)
 	})
 }

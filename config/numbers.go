@@ -225,6 +225,7 @@ func readOffset(r *reader, path string, name, n *yaml.Node, m map[int32]int64) {
 		return
 	}
 	at := path + "." + name.Value
+	r.places[at] = place{name, n}
 	if _, twice := m[int32(p)]; twice {
 		r.problem(at, name, "stands twice")
 	}

@@ -51,7 +51,7 @@ func TestExpandIsNoStructure(t *testing.T) {
 		t.Helper()
 		env := func(string) (string, bool) { return value, true }
 		c, err := Parse("c.yaml", complete([]byte("state:\n  dir: ${X}\n  max_series: 5\n")), env, nil)
-		if err != nil || c.State != (State{value, 5}) {
+		if err != nil || c.State != (State{value, 10 * time.Second, 5}) {
 			t.Errorf("%q: got %+v, %v", value, c, err)
 		}
 	}

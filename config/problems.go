@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,6 +35,17 @@ func (ps *Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// warn reports what is allowed at path but better otherwise.
+func (r *reader) warn(path, message string) {
+	n := r.places[path].value
+	r.warnings = append(r.warnings, Problem{r.name, n.Line, n.Column, path + ": " + message})
+	slices.SortStableFunc(r.warnings, byPosition)
+}
+
+func byPosition(a, b Problem) int {
+	return cmp.Or(a.Line-b.Line, a.Col-b.Col)
+}
+
 // maxProblems bounds what a file of nothing but mistakes may cost.
 const maxProblems = 1000
 
@@ -42,12 +54,7 @@ func (r *reader) problems() error {
 		return nil
 	}
 	ps := Problems(r.found)
-	slices.SortStableFunc(ps, func(a, b Problem) int {
-		if a.Line != b.Line {
-			return a.Line - b.Line
-		}
-		return a.Col - b.Col
-	})
+	slices.SortStableFunc(ps, byPosition)
 	if more := len(ps) - maxProblems; more > 0 {
 		last := ps[maxProblems-1]
 		last.Message = fmt.Sprintf("and %d more problems from here on", more+1)

@@ -22,7 +22,10 @@ type reader struct {
 	files    map[string]file // read so far
 	room     int             // bytes that expressions may still add
 
-	found  []Problem
+	found    []Problem
+	warnings []Problem
+	covered  map[*yaml.Node]string // what stands in the file at nodes that cover has changed
+
 	places map[string]place    // by the path of a key or list element
 	bad    map[string]bool     // paths with problems
 	homes  map[string][]string // the paths of every key, by its last part; made when needed
@@ -41,7 +44,7 @@ func newReader(name string, env func(string) (string, bool), readFile func(strin
 	return &reader{
 		name: name, env: env, readFile: readFile,
 		files: map[string]file{}, room: MaxFile,
-		places: map[string]place{}, bad: map[string]bool{},
+		covered: map[*yaml.Node]string{}, places: map[string]place{}, bad: map[string]bool{},
 	}
 }
 
@@ -127,6 +130,7 @@ func (r *reader) document(data []byte) *yaml.Node {
 		r.syntax(data, err)
 	}
 	root := doc.Content[0]
+	r.hide(root, false)
 	r.refuse(root)
 	return root
 }
@@ -162,12 +166,20 @@ func (r *reader) syntax(data []byte, err error) {
 	p := Problem{File: r.name, Message: "YAML: " + err.Error()}
 	if e, ok := errors.AsType[*yaml.LoadError](err); ok {
 		p.Line, p.Col, p.Message = e.Mark.Line, e.Mark.Column, "YAML: "+e.Message
+		if strings.HasPrefix(e.Message, "unknown anchor") { // it may be a password
+			p.Message = "YAML: an alias without its anchor; a text that starts with * needs quotes"
+		}
 		if e.ContextMark.Line > 0 && e.ContextMark != e.Mark && e.Message != tooDeep {
 			p.Message += fmt.Sprintf(" (%s that starts at %d:%d)", e.ContextMsg, e.ContextMark.Line, e.ContextMark.Column)
 		}
 	}
-	if lines := bytes.Split(data, []byte("\n")); p.Line > 0 && p.Line <= len(lines) && bytes.Contains(lines[p.Line-1], []byte("${")) {
+	lines := bytes.Split(data, []byte("\n"))
+	switch {
+	case p.Line < 1 || p.Line > len(lines):
+	case bytes.Contains(lines[p.Line-1], []byte("${")):
 		p.Message += `; inside [ ] and { } an expression needs quotes: "${NAME}"`
+	case inBraces.Match(lines[p.Line-1]):
+		p.Message += `; inside [ ] and { } a topic with {split} or {revision} needs quotes: "name.{split}"`
 	}
 	r.found = append(r.found, p)
 }

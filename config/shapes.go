@@ -92,10 +92,7 @@ func (r *reader) suggest(keys []key, path, name string) string {
 		r.bad[join(path, w)] = true
 		return "did you mean " + w + "? " + hint
 	}
-	if r.homes == nil {
-		r.homes = homes()
-	}
-	if home := r.homes[name]; len(home) == 1 {
+	if home := r.home(name); len(home) == 1 {
 		return "it belongs at " + home[0] + "; " + hint
 	}
 	return hint
@@ -107,7 +104,7 @@ func (r *reader) alternatives(keys []key, given map[string]place, path string, n
 	for _, k := range keys {
 		_, is := given[k.name]
 		switch {
-		case k.alternative && (is && k.later != "" || r.bad[join(path, k.name)]):
+		case k.alternative && r.bad[join(path, k.name)]:
 			return // reported by its own
 		case k.alternative && is:
 			here = append(here, k.name)
@@ -117,8 +114,6 @@ func (r *reader) alternatives(keys []key, given map[string]place, path string, n
 	case len(all) == 0 || len(here) == 1:
 	case len(here) > 1:
 		r.problem(path, given[here[1]].key, "want exactly one of %s; got %s", words("and", all), words("and", here))
-	case len(all) == 1:
-		r.problem(join(path, all[0]), r.around(path, n), "missing; want %s", keys[0].kind.wanted())
 	default:
 		r.problem(path, r.around(path, n), "want exactly one of %s; got none", words("and", all))
 	}
@@ -293,6 +288,16 @@ func variant(k kind, choose func(), chosen func() bool) kind {
 	return v
 }
 
+// optional is what *dst points to, or nothing. Reading fills *dst, or else fresh,
+// and then sets dst.
+func optional[T any](dst **T, fresh T, of func(*T) kind) kind {
+	p := *dst
+	if p == nil {
+		p = &fresh
+	}
+	return variant(of(p), func() { *dst = p }, func() bool { return *dst != nil })
+}
+
 // filled is a mapping that holds at least one of its keys.
 func filled(k kind) kind {
 	read, schema := k.mapping, k.schema
@@ -308,6 +313,14 @@ func filled(k kind) kind {
 		return d
 	}
 	return k
+}
+
+// home lists the paths of the keys whose last part is name.
+func (r *reader) home(name string) []string {
+	if r.homes == nil {
+		r.homes = homes()
+	}
+	return r.homes[name]
 }
 
 // homes lists the paths of every key by its last part.

@@ -38,6 +38,18 @@ func duration(dst *time.Duration) kind {
 	}
 }
 
+// durationFrom is a duration of at least lo.
+func durationFrom(dst *time.Duration, lo time.Duration) kind {
+	k := duration(dst)
+	k.name += ", at least " + formatDuration(lo)
+	read := k.scalar
+	k.scalar = func(v value) (string, bool) {
+		hint, ok := read(v)
+		return hint, ok && *dst >= lo
+	}
+	return k
+}
+
 // durationOrUnbounded is a duration, or unbounded.
 func durationOrUnbounded(dst *time.Duration) kind {
 	k := duration(dst)
