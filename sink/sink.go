@@ -1,5 +1,6 @@
 // Package sink delivers records: to a file, which appears whole or not at all,
-// or to a stream such as standard output.
+// to a stream such as standard output, or to a partition of a Kafka topic, each
+// once.
 package sink
 
 import (

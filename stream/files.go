@@ -194,6 +194,9 @@ func (l *lines) readHeader() error {
 	}
 }
 
+// Next returns the number of lines read.
+func (l *lines) Next() int64 { return l.offset }
+
 // Read returns the lines that the next read of the file completes.
 func (l *lines) Read() ([]record.Message, error) {
 	l.ms = l.ms[:0]
@@ -264,7 +267,7 @@ func (l *lines) deliver(line []byte) {
 	if l.offset == 0 {
 		line = bytes.TrimPrefix(line, []byte("\ufeff")) // it marks the file, not the record
 	}
-	l.ms = append(l.ms, record.Message{Value: line, Partition: l.partition, Offset: l.offset})
+	l.ms = append(l.ms, record.Message{Value: line, Partition: l.partition, Offset: l.offset, Timestamp: record.NoTimestamp})
 	l.offset++
 }
 

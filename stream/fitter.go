@@ -157,7 +157,7 @@ func (f *Fitter) partition(ctx context.Context, out *Fit, id int32, topic string
 	if state, err = fit.NewState(f.Plan); err != nil {
 		return nil, err
 	}
-	part := fit.NewPartition(&f.Plan.Cutoff, id, 0)
+	part := fit.NewPartition(&f.Plan.Cutoff, id, reader.Next())
 	if f.Ranges != nil {
 		part = fit.ReplayPartition(&f.Plan.Cutoff, f.Ranges[id])
 	}
@@ -180,6 +180,7 @@ func (l *learning) run(ctx context.Context, reader Reader) error {
 	for ctx.Err() == nil {
 		ms, err := reader.Read()
 		if err == io.EOF {
+			l.part.Advance(reader.Next())
 			return l.finish()
 		}
 		if err != nil {
@@ -201,7 +202,7 @@ func (l *learning) run(ctx context.Context, reader Reader) error {
 }
 
 func (l *learning) learn(m *record.Message) error {
-	reason := l.decoder.Decode(&l.row, m.Value)
+	reason := l.decoder.Decode(&l.row, m)
 	if reason != record.OK {
 		detail := l.decoder.Detail()
 		l.Rejects.Add(l.topic, m, reason, detail)

@@ -24,8 +24,11 @@ type Result struct {
 }
 
 // Freeze merges the partitions and derives the parameters, once.
-func (f *Fit) Freeze(id Identity) (*Result, error) {
-	merged := fit.Merge(f.Plan, []*fit.State{f.State})
+func (f *Fit) Freeze(id Identity) (*Result, error) { return f.freeze([]*fit.State{f.State}, id) }
+
+// freeze does so for states that are still apart, in partition order.
+func (f *Fit) freeze(states []*fit.State, id Identity) (*Result, error) {
+	merged := fit.Merge(f.Plan, states)
 	fr, err := merged.Freeze()
 	if err != nil {
 		return nil, err

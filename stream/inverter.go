@@ -52,15 +52,9 @@ type inverting struct {
 }
 
 func (v *inverting) transform(p *pass, m *record.Message) error {
-	if p.reason == record.OK && !v.Foreign && p.row.Stamp.Len() > 0 {
-		by, ok := record.StampArtifact(m.Value, p.row.Stamp)
-		if !ok {
-			by = "(the mark names none)"
-		}
-		if by != v.Artifact.Mark() {
-			v.counts.Rejected[record.Stamped]++
-			return p.refuse(m, record.Stamped, "the record was normalized by artifact "+by+", not "+v.Artifact.Mark()+"; --foreign inverts it all the same")
-		}
+	if by, stamped := v.stamp(p, m); p.reason == record.OK && !v.Foreign && stamped && by != v.Artifact.Mark() {
+		v.counts.Rejected[record.Stamped]++
+		return p.refuse(m, record.Stamped, "the record was normalized by artifact "+by+", not "+v.Artifact.Mark()+"; --foreign inverts it all the same")
 	}
 	if p.reason != record.OK {
 		v.counts.Rejected[p.reason]++
@@ -77,4 +71,22 @@ func (v *inverting) transform(p *pass, m *record.Message) error {
 	}
 	p.out.add(m, func(dst []byte) []byte { return p.encoder.Append(dst, m.Value, row, y, &v.mark) })
 	return nil
+}
+
+// stamp returns the artifact that a record's mark names, in its headers or its
+// value.
+func (v *inverting) stamp(p *pass, m *record.Message) (by string, stamped bool) {
+	ok := true
+	switch {
+	case p.row.Artifact != nil:
+		by = string(p.row.Artifact)
+	case p.row.Stamp.Len() > 0:
+		by, ok = record.StampArtifact(m.Value, p.row.Stamp)
+	default:
+		return "", false
+	}
+	if !ok {
+		by = "(the mark names none)"
+	}
+	return by, true
 }

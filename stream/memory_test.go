@@ -53,6 +53,7 @@ type memoryReader struct {
 }
 
 func (r *memoryReader) Header() []byte { return nil }
+func (r *memoryReader) Next() int64    { return r.next }
 func (r *memoryReader) Close() error   { r.open.Add(-1); return nil }
 
 func (r *memoryReader) Read() ([]record.Message, error) {
@@ -72,7 +73,7 @@ func (r *memoryReader) Read() ([]record.Message, error) {
 		return nil, io.EOF
 	}
 	for _, v := range values[:min(r.batch, len(values))] {
-		r.ms = append(r.ms, record.Message{Value: []byte(v), Partition: r.partition, Offset: r.next})
+		r.ms = append(r.ms, record.Message{Value: []byte(v), Partition: r.partition, Offset: r.next, Timestamp: record.NoTimestamp})
 		r.next++
 	}
 	return r.ms, nil

@@ -27,14 +27,21 @@ type Normalizer struct {
 // NormalizeCounts tell what became of the records of a normalize pass. Every
 // record is one of Train, Gap, Live, Late and Rejected.
 type NormalizeCounts struct {
-	Train, Gap, Live, Late int64
-	Rejected               [record.NumReasons]int64
-	Unknown                int64 // of a series that was not learned
-	OutOfRange, Imputed    int64 // with such a value
-	Bad                    int64 // values taken as missing (bad_value)
-	Written, Buried        int64 // to the output, and as dead letters
-	Dropped                int64 // of unknown series
-	NotLive                int64 // left out by emit
+	Train      int64                    `json:"train"`
+	Gap        int64                    `json:"gap"`
+	Live       int64                    `json:"live"`
+	Late       int64                    `json:"late"`
+	Rejected   [record.NumReasons]int64 `json:"rejected"`
+	Unknown    int64                    `json:"unknown_series"` // of a series that was not learned
+	OutOfRange int64                    `json:"out_of_range"`   // with such a value
+	Imputed    int64                    `json:"imputed"`        // with such a value
+	Bad        int64                    `json:"bad_values"`     // values taken as missing (bad_value)
+	Written    int64                    `json:"written"`        // to the output
+	Buried     int64                    `json:"dead_letters"`
+	Dropped    int64                    `json:"dropped"`       // of unknown series
+	NotLive    int64                    `json:"not_live"`      // left out by emit
+	TooLarge   int64                    `json:"too_large_out"` // dead-lettered because what they became fits into no batch
+	Lost       int64                    `json:"lost"`          // that fit into no batch even as dead letters: only counted and logged
 }
 
 // Rejects returns the number of rejected records.
@@ -68,24 +75,39 @@ type normalizing struct {
 	asIs   *asIs
 }
 
+// A desk takes what the normalize pass makes of one record.
+type desk interface {
+	// emit sends the record on, with y for its columns.
+	emit(m *record.Message, split fit.Split, row *record.Row, y []float64, mark *record.Mark) error
+	// reject deals with a record that the decoder refused.
+	reject(m *record.Message) error
+	// bury dead-letters a record.
+	bury(m *record.Message, why string) error
+}
+
 func (n *normalizing) transform(p *pass, m *record.Message) error {
-	if p.reason != record.OK {
-		n.counts.Rejected[p.reason]++
-		return p.reject(m)
+	return n.take(p, p.topic, m, &p.row, p.reason)
+}
+
+// take decides what becomes of a record that has been decoded.
+func (n *normalizing) take(d desk, topic string, m *record.Message, row *record.Row, reason record.Reason) error {
+	if reason != record.OK {
+		n.counts.Rejected[reason]++
+		return d.reject(m)
 	}
-	n.counts.Bad += int64(p.row.Bad)
-	split, late := n.split(&p.row, m)
+	n.counts.Bad += int64(row.Bad)
+	split, late := n.split(row, m)
 	n.count(split, late)
 	if n.Policy.Emit == store.EmitLive && split != fit.Live {
 		n.counts.NotLive++
 		return nil
 	}
-	n.mark.Topic, n.mark.Partition, n.mark.Offset, n.mark.Split = p.topic, m.Partition, m.Offset, split.String()
+	n.mark.Topic, n.mark.Partition, n.mark.Offset, n.mark.Split = topic, m.Partition, m.Offset, split.String()
 	n.mark.Flags = 0
 	if late {
 		n.mark.Flags = record.Late
 	}
-	return n.write(p, m)
+	return n.write(d, m, split, row)
 }
 
 func (n *normalizing) split(row *record.Row, m *record.Message) (split fit.Split, late bool) {
@@ -93,7 +115,11 @@ func (n *normalizing) split(row *record.Row, m *record.Message) (split fit.Split
 	if n.Seals == nil {
 		return cutoff.SplitAlone(row.Time), false
 	}
-	return cutoff.Split(row.Time, m.Offset, n.Seals[m.Partition])
+	seal := int64(0) // of partitions that were added later
+	if int(m.Partition) < len(n.Seals) {
+		seal = n.Seals[m.Partition]
+	}
+	return cutoff.Split(row.Time, m.Offset, seal)
 }
 
 func (n *normalizing) count(split fit.Split, late bool) {
@@ -111,11 +137,11 @@ func (n *normalizing) count(split fit.Split, late bool) {
 
 // write normalizes the record and sends it on, or does with it what the policy
 // for unknown series says.
-func (n *normalizing) write(p *pass, m *record.Message) error {
+func (n *normalizing) write(d desk, m *record.Message, split fit.Split, row *record.Row) error {
 	f := n.Artifact.Frozen
-	id := f.Find(p.row.Series)
-	n.mark.Flags |= f.Transform(n.y, &p.row, id)
-	row, y := &p.row, n.y
+	id := f.Find(row.Series)
+	n.mark.Flags |= f.Transform(n.y, row, id)
+	y := n.y
 	if id == frozen.Unknown {
 		n.counts.Unknown++
 		switch n.Policy.UnknownSeries {
@@ -123,17 +149,16 @@ func (n *normalizing) write(p *pass, m *record.Message) error {
 			n.counts.Dropped++
 			return nil
 		case store.UnknownDeadLetter:
-			return p.bury(m, fmt.Sprintf("unknown_series: series %q was not learned", p.row.Series))
+			return d.bury(m, fmt.Sprintf("unknown_series: series %q was not learned", row.Series))
 		case store.UnknownFail:
-			return fmt.Errorf("record %s: series %q was not learned (unknown_series is fail)", source(p.topic, m), p.row.Series)
+			return fmt.Errorf("record %s: series %q was not learned (unknown_series is fail)", source(n.mark.Topic, m), row.Series)
 		case store.UnknownPassthrough:
-			row, y = n.untouched(&p.row)
+			row, y = n.untouched(row)
 		}
 	}
 	n.note()
 	n.counts.Written++
-	p.out.add(m, func(dst []byte) []byte { return p.encoder.Append(dst, m.Value, row, y, &n.mark) })
-	return nil
+	return d.emit(m, split, row, y, &n.mark)
 }
 
 func (n *normalizing) note() {

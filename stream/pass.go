@@ -9,6 +9,7 @@ import (
 	"math"
 	"sync/atomic"
 
+	"tare/fit"
 	"tare/record"
 	"tare/sink"
 )
@@ -141,7 +142,7 @@ func (p *pass) batch(ms []record.Message) error {
 	p.dead.reset()
 	var failed error
 	for i := range ms {
-		p.reason = p.decoder.Decode(&p.row, ms[i].Value)
+		p.reason = p.decoder.Decode(&p.row, &ms[i])
 		if failed = p.transform(p, &ms[i]); failed != nil {
 			break
 		}
@@ -158,6 +159,12 @@ func (p *pass) batch(ms []record.Message) error {
 		}
 	}
 	return failed
+}
+
+// emit encodes a record into what goes out.
+func (p *pass) emit(m *record.Message, _ fit.Split, row *record.Row, y []float64, mark *record.Mark) error {
+	p.out.add(m, func(dst []byte) []byte { return p.encoder.Append(dst, m.Value, row, y, mark) })
+	return nil
 }
 
 // reject deals with a record that the decoder refused.

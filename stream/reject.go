@@ -26,7 +26,8 @@ func (e *RejectError) Error() string {
 
 // source names a record as the tare-source mark does.
 func source(topic string, m *record.Message) string {
-	return fmt.Sprintf("%s/%d/%d", topic, m.Partition, m.Offset)
+	mark := record.Mark{Topic: topic, Partition: m.Partition, Offset: m.Offset}
+	return string(mark.AppendSource(nil))
 }
 
 // logEvery is how often rejections of one reason are logged.

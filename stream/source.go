@@ -26,5 +26,7 @@ type Reader interface {
 	// Read returns the next messages, at least one, or io.EOF behind the last.
 	// They are valid until the next call.
 	Read() ([]record.Message, error)
+	// Next returns the offset behind all that Read has returned and left out.
+	Next() int64
 	Close() error
 }

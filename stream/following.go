@@ -1,0 +1,336 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"tare/fit"
+	"tare/internal/broker"
+	"tare/internal/kafka"
+	"tare/record"
+	"tare/sink"
+)
+
+const (
+	// linger is how long the first record of a batch waits for others.
+	linger = 20 * time.Millisecond
+	// renewEvery is how often a fence is repeated: a broker forgets it a day after
+	// the producer's last write.
+	renewEvery = time.Hour
+)
+
+// following is the normalize pass over one partition of a topic that goes on.
+// Whatever stops it, the records that its outputs hold by then are those of an
+// unbroken run of source offsets, and the next owner finds where it ends.
+type following struct {
+	*normalizing
+	life    *life
+	decoder record.Decoder
+	encoder record.Encoder
+	row     record.Row
+	reason  record.Reason
+	reading *reading
+	owner   *broker.Ownership
+	outlets []*outlet
+	splits  [3]*outlet // by split; several may be one
+	dead    *outlet    // nil for nowhere
+	acks    chan sink.Ack
+	value   []byte // the record that goes out
+	source  []byte // its tare-source
+	flags   []byte
+	headers []kafka.Header
+	deads   int64
+	safe    *atomic.Int64 // everything below is in the outputs, or needs not be
+	status  PartitionStatus
+	done    int64 // every record below has been dealt with
+}
+
+// An outlet is one partition of an output topic.
+type outlet struct {
+	*sink.Partition
+	place  broker.Place
+	holds  int64 // the newest source offset that it held when it was taken over; -1 for none
+	first  int64 // source offset of the first record that gathers
+	since  time.Time
+	flown  int64 // source offset of the first record on its way
+	ahead  int64 // how far ahead of our clock a Kafka timestamp may be, in ms
+	latest int64 // and so the latest that it may be now
+}
+
+// unsent returns the first source offset that is not known to be in the output.
+func (o *outlet) unsent() int64 {
+	if o.Flying() {
+		return o.flown
+	}
+	if n, _ := o.Gathered(); n > 0 {
+		return o.first
+	}
+	return math.MaxInt64
+}
+
+func (o *outlet) send() {
+	o.flown = o.first
+	o.Send()
+}
+
+// run follows the partition until ctx ends, and then sees what it has sent
+// through.
+func (f *following) run(ctx context.Context) error {
+	defer f.reading.close()
+	flush, renew := time.NewTimer(linger), time.NewTicker(renewEvery)
+	defer flush.Stop()
+	defer renew.Stop()
+	for {
+		f.publish()
+		select {
+		case fetch, ok := <-f.reading.feed.C():
+			if !ok {
+				return f.reading.failed()
+			}
+			f.reading.take(fetch)
+			if err := f.drain(ctx); err != nil {
+				return err
+			}
+		case ack := <-f.acks:
+			if err := f.land(ack); err != nil {
+				return err
+			}
+		case <-flush.C:
+		case <-renew.C:
+			if err := f.owner.Renew(ctx); err != nil {
+				return err
+			}
+			f.status.Fences++
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), f.settle())
+		}
+		flush.Reset(f.sendDue())
+	}
+}
+
+// drain normalizes all that has been fetched.
+func (f *following) drain(ctx context.Context) error {
+	now := time.Now()
+	for _, o := range f.outlets {
+		o.latest = now.UnixMilli() + o.ahead
+	}
+	for ctx.Err() == nil {
+		ms, err := f.reading.read()
+		for i := range ms {
+			m := &ms[i]
+			f.status.Bytes += int64(len(m.Value))
+			if f.reason = f.decoder.Decode(&f.row, m); f.row.Timed {
+				f.status.Newest = time.Unix(0, f.row.Time)
+			}
+			if err := f.take(f, f.life.Topic, m, &f.row, f.reason); err != nil {
+				return err
+			}
+			f.done = m.Offset + 1
+		}
+		if err != nil {
+			return err
+		}
+		f.done = f.reading.position()
+		f.status.Records += int64(len(ms))
+		if len(ms) == 0 {
+			break
+		}
+		f.publish()
+	}
+	return nil
+}
+
+// sendDue sends the batches that have waited long enough, or are large enough,
+// and returns when to look again.
+func (f *following) sendDue() time.Duration {
+	next := time.Hour
+	now := time.Now()
+	for _, o := range f.outlets {
+		n, size := o.Gathered()
+		if n == 0 || o.Flying() {
+			continue
+		}
+		if wait := linger - now.Sub(o.since); wait > 0 && size < sendAt {
+			next = min(next, wait)
+			continue
+		}
+		o.send()
+	}
+	return next
+}
+
+// sendAt is the size of a batch that waits no longer, in bytes.
+const sendAt = 256 << 10
+
+// emit sends a record on, under the key and timestamp that it came with.
+func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y []float64, mark *record.Mark) error {
+	o := f.splits[split]
+	if m.Offset <= o.holds {
+		f.status.Skipped++
+		return nil
+	}
+	f.value = f.encoder.Append(f.value[:0], m.Value, row, y, mark)
+	f.source = mark.AppendSource(f.source[:0])
+	f.headers = append(f.headers[:0],
+		kafka.Header{Key: record.HeaderArtifact, Value: f.life.mark},
+		kafka.Header{Key: record.HeaderSource, Value: f.source})
+	if f.life.meta == record.MetaHeaders {
+		f.headers = append(f.headers, kafka.Header{Key: record.HeaderSplit, Value: splitNames[split]})
+		if mark.Flags != 0 {
+			f.flags = mark.Flags.Append(f.flags[:0])
+			f.headers = append(f.headers, kafka.Header{Key: record.HeaderFlags, Value: f.flags})
+		}
+	}
+	fits, err := f.put(o, m, f.value)
+	if err == nil && !fits {
+		f.counts.Written--
+		f.counts.TooLarge++
+		return f.bury(m, fmt.Sprintf("too_large_out: the normalized record has %d bytes and does not fit into a batch of %s (max.message.bytes)", len(f.value), o.place.Topic))
+	}
+	return err
+}
+
+var splitNames = [...][]byte{[]byte("train"), []byte("gap"), []byte("live")}
+
+// reject deals with a record that the decoder refused.
+func (f *following) reject(m *record.Message) error {
+	detail := f.decoder.Detail()
+	f.life.Rejects.Add(f.life.Topic, m, f.reason, detail)
+	if err := f.bury(m, f.reason.String()+": "+detail); err != nil {
+		return err
+	}
+	if f.life.FailOnReject {
+		return &RejectError{source(f.life.Topic, m), f.reason, detail}
+	}
+	return nil
+}
+
+// bury writes a dead letter as the record came, where there is somewhere to
+// write it.
+func (f *following) bury(m *record.Message, why string) error {
+	if f.dead == nil {
+		return nil
+	}
+	if m.Offset <= f.dead.holds {
+		f.status.Skipped++
+		return nil
+	}
+	mark := record.Mark{Topic: f.life.Topic, Partition: m.Partition, Offset: m.Offset}
+	f.source = mark.AppendSource(f.source[:0])
+	f.headers = append(f.headers[:0],
+		kafka.Header{Key: record.HeaderError, Value: []byte(why)},
+		kafka.Header{Key: record.HeaderSource, Value: f.source},
+		kafka.Header{Key: record.HeaderArtifact, Value: f.life.mark})
+	fits, err := f.put(f.dead, m, m.Value)
+	if err != nil {
+		return err
+	}
+	if !fits {
+		f.counts.Lost++
+		f.life.Log.Error("a dead letter does not fit into a batch and is only counted", "source", source(f.life.Topic, m), "bytes", len(m.Value), "why", why)
+		return nil
+	}
+	f.counts.Buried++
+	if f.deads++; f.life.DeadLimit > 0 && f.deads > f.life.DeadLimit {
+		return &LimitError{f.life.DeadLimit}
+	}
+	return nil
+}
+
+// put adds a record with f.headers to an output's batch, and sends that where
+// it is full. It reports false for a record that fits into no batch.
+func (f *following) put(o *outlet, m *record.Message, value []byte) (fits bool, err error) {
+	r := kafka.Record{Timestamp: m.Timestamp, Key: m.Key, Value: value, Headers: kafka.RawHeaders(m.Headers.Count, m.Headers.Bytes)}
+	if r.Timestamp > o.latest {
+		r.Timestamp = o.latest
+		f.status.Clamped++
+	}
+	for !o.Add(&r, f.headers...) {
+		if n, _ := o.Gathered(); n == 0 {
+			return false, nil
+		}
+		for o.Flying() {
+			if err := f.await(); err != nil {
+				return false, err
+			}
+		}
+		o.send()
+	}
+	n, size := o.Gathered()
+	if n == 1 {
+		o.first, o.since = m.Offset, time.Now()
+	}
+	if size >= sendAt && !o.Flying() {
+		o.send()
+	}
+	return true, nil
+}
+
+// await waits for the next acknowledgement.
+func (f *following) await() error {
+	select {
+	case ack := <-f.acks:
+		return f.land(ack)
+	case <-f.life.hard.Done():
+		return context.Cause(f.life.hard)
+	}
+}
+
+func (f *following) land(ack sink.Ack) error {
+	ack.Partition.Landed()
+	if ack.Err != nil {
+		return ack.Err
+	}
+	f.status.Batches++
+	f.publish()
+	return nil
+}
+
+// settle sends what has gathered, and waits until all of it is acknowledged.
+func (f *following) settle() error {
+	for {
+		busy := false
+		for _, o := range f.outlets {
+			if n, _ := o.Gathered(); n > 0 && !o.Flying() {
+				o.send()
+			}
+			busy = busy || o.Flying()
+		}
+		if !busy {
+			f.publish()
+			return nil
+		}
+		if err := f.await(); err != nil {
+			return err
+		}
+	}
+}
+
+// publish tells how far the outputs have got, and the Monitor where the
+// partition stands.
+func (f *following) publish() {
+	safe := f.done
+	for _, o := range f.outlets {
+		safe = min(safe, o.unsent())
+	}
+	f.safe.Store(safe)
+	s := &f.status
+	s.Next, s.End, s.LogStart, s.Normalize = f.done, f.reading.end, f.reading.logStart, f.counts
+	s.Gaps = f.reading.gone
+	s.Inflight = s.Next - safe
+	f.life.Monitor.Update(func(all *Status) {
+		was := &all.Partitions[s.Partition]
+		s.Committed, s.CommittedAt = was.Committed, was.CommittedAt
+		*was = *s
+	})
+}
+
+func (f *following) close() {
+	for _, o := range f.outlets {
+		o.Close()
+	}
+}

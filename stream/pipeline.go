@@ -1,0 +1,276 @@
+package stream
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tare/fit"
+	"tare/internal/broker"
+	"tare/internal/coord"
+	"tare/record"
+	"tare/store"
+)
+
+// A Pipeline runs both passes over a Kafka topic that goes on: Freeze learns up
+// to the cutoff and freezes, Normalize follows the topic with the frozen numbers.
+// Killed at any moment and run again, it ends with the same artifact and the
+// same records: what it has decided stands in the control topic, what it has
+// learned in checkpoints, and how far it has written in the outputs themselves.
+type Pipeline struct {
+	Identity    Identity
+	Plan        *fit.Plan
+	Client      *broker.Client
+	Topic       string
+	Start       Start
+	OnGap       OnGap
+	NewDecoder  NewDecoder
+	Idleness    time.Duration // after which a silent partition seals; 0 is never
+	MaxLate     float64       // share of late records that refuses the freeze
+	Dir         string        // of checkpoints and the artifact
+	Checkpoint  time.Duration // between two checkpoints
+	Replication int           // of the control topic if it is made; 0 is the broker's default
+	// FailOnReject stops at the first rejected record.
+	FailOnReject bool
+	Rejects      *RejectLog
+	Outputs      Outputs
+	DeadLimit    int64 // dead letters after which the pass stops with a LimitError; 0 for any number
+	Log          *slog.Logger
+	Monitor      *Monitor
+}
+
+// ArtifactPath returns where the artifact lies.
+func (p *Pipeline) ArtifactPath() string {
+	return filepath.Join(p.Dir, fmt.Sprintf("%s-%d.npz", p.Identity.Pipeline, p.Identity.Revision))
+}
+
+// life is one run of a Pipeline.
+type life struct {
+	*Pipeline
+	running     atomic.Int32 // partitions that have started
+	topic       *broker.Topic
+	fetcher     *broker.Fetcher
+	log         *coord.Log // of the fit
+	fingerprint string
+
+	artifact *store.Artifact // of the normalize pass
+	mark     []byte
+	meta     record.Meta
+	settings map[string]map[string]string // of the output topics
+	hard     context.Context              // ends some seconds after the pass was told to stop
+}
+
+// Freeze returns the artifact: the one that the pipeline was frozen into, or,
+// behind the fit pass, a new one.
+func (p *Pipeline) Freeze(ctx context.Context) (*store.Artifact, error) {
+	l := &life{Pipeline: p}
+	var err error
+	if l.topic, err = p.Client.Topic(ctx, p.Topic); err != nil {
+		return nil, err
+	}
+	l.enter(Fitting)
+	if l.log, err = coord.Open(ctx, p.Client, coord.Topic(p.Identity.Pipeline, p.Identity.Revision), p.Replication); err != nil {
+		return nil, err
+	}
+	defer l.log.Close()
+	if err := l.agree(ctx); err != nil {
+		return nil, err
+	}
+	if artifact, err := l.frozen(); artifact != nil || err != nil {
+		return artifact, err
+	}
+	l.fetcher = p.Client.NewFetcher(broker.FetchOptions{})
+	defer l.fetcher.Close()
+	learned, err := l.fit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.freeze(ctx, learned)
+}
+
+// enter tells the Monitor that a pass begins.
+func (l *life) enter(phase Phase) {
+	l.Monitor.Update(func(s *Status) {
+		s.Pipeline, s.Revision, s.Topic, s.Phase, s.Ready, s.MaxLate = l.Identity.Pipeline, l.Identity.Revision, l.Topic, phase, false, l.MaxLate
+		if s.Started.IsZero() {
+			s.Started = time.Now()
+		}
+		if l.Plan.Cutoff.Kind == fit.EventTime {
+			s.Cutoff = time.Unix(0, int64(l.Plan.Cutoff.Time))
+		}
+		if l.artifact != nil && s.Artifact == "" {
+			s.Artifact, s.FrozenAt = l.artifact.ID, time.Now()
+		}
+		s.Partitions = make([]PartitionStatus, l.topic.Partitions())
+		for i := range s.Partitions {
+			s.Partitions[i] = PartitionStatus{Partition: int32(i), Phase: Starting, End: -1, Committed: -1, Fit: fit.NewCounts()}
+		}
+	})
+}
+
+// assigned notes that one more of all partitions has started.
+func (l *life) assigned(all int) {
+	if int(l.running.Add(1)) == all {
+		l.Monitor.Update(func(s *Status) { s.Ready = true })
+	}
+}
+
+// semantics is all of the configuration that decides what is learned.
+type semantics struct {
+	Topic string    `json:"topic"`
+	Start StartAt   `json:"start"`
+	Plan  *fit.Plan `json:"plan"`
+}
+
+// agree writes the semantic configuration down, or refuses one that differs from
+// what the pipeline was begun with.
+func (l *life) agree(ctx context.Context) error {
+	want := semantics{l.Topic, l.Start.At, l.Plan}
+	text, err := json.Marshal(want)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(text)
+	l.fingerprint = hex.EncodeToString(sum[:])
+	if was := l.log.State().Plan; was != nil {
+		if lines := fit.Diff(was, json.RawMessage(text)); len(lines) > 0 {
+			return &store.RefusedError{Path: coord.Topic(l.Identity.Pipeline, l.Identity.Revision), Reason: "the pipeline was begun with another configuration: " +
+				strings.Join(lines, "; ") + "; raise revision to learn anew"}
+		}
+		return nil
+	}
+	w, err := l.log.Writer(ctx, l.owner(0))
+	if err != nil {
+		return err
+	}
+	return w.Plan(ctx, text)
+}
+
+// owner is the transactional id of whoever works on a partition.
+func (l *life) owner(partition int32) string {
+	return fmt.Sprintf("tare/%s/%d/%s/%d", l.Identity.Pipeline, l.Identity.Revision, l.Topic, partition)
+}
+
+func (l *life) checkpoints() string {
+	return strings.TrimSuffix(l.ArtifactPath(), ".npz") + ".checkpoints"
+}
+
+// frozen returns the artifact that the control topic points to, if it lies where
+// it should; nil to learn it again, from the same ranges.
+func (l *life) frozen() (*store.Artifact, error) {
+	pointer := l.log.State().Artifact
+	if pointer == nil {
+		return nil, nil
+	}
+	artifact, err := store.OpenArtifact(l.ArtifactPath())
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		l.Log.Warn("the artifact is gone: it is learned again from the recorded ranges", "path", l.ArtifactPath(), "artifact", pointer.ID)
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case artifact.ID != pointer.ID:
+		return nil, &store.ExistsError{Path: l.ArtifactPath(), Have: artifact.ID, Want: pointer.ID}
+	}
+	return artifact, nil
+}
+
+// fit learns from all partitions, side by side, to their seals.
+func (l *life) fit(ctx context.Context) ([]*fitting, error) {
+	if err := os.MkdirAll(l.checkpoints(), 0o755); err != nil {
+		return nil, err
+	}
+	if err := (&Fitter{Plan: l.Plan}).check(int(l.topic.Partitions())); err != nil {
+		return nil, err
+	}
+	starts, err := l.starts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	all := make([]*fitting, len(starts))
+	var workers sync.WaitGroup
+	for i := range all {
+		workers.Go(func() {
+			f, err := l.newFitting(ctx, int32(i), starts[i])
+			if err == nil {
+				all[i] = f
+				l.assigned(len(all))
+				err = f.run(ctx)
+			}
+			if err != nil {
+				cancel(err)
+			}
+		})
+	}
+	workers.Wait()
+	return all, context.Cause(ctx)
+}
+
+// starts returns where each partition begins: as it was decided, else as the
+// configuration says now.
+func (l *life) starts(ctx context.Context) ([]coord.Start, error) {
+	offsets, err := l.Start.resolve(ctx, l.Client, l.topic)
+	if err != nil {
+		return nil, err
+	}
+	decided := l.log.State().Starts
+	id := hex.EncodeToString(l.topic.ID[:])
+	starts := make([]coord.Start, len(offsets))
+	for p, offset := range offsets {
+		starts[p] = coord.Start{TopicID: id, Offset: offset}
+		if was, ok := decided[int32(p)]; ok {
+			if was.TopicID != id {
+				return nil, &LossError{fmt.Sprintf("%s was deleted and made anew since the fit began: raise revision to learn from the new one", l.Topic)}
+			}
+			starts[p] = was
+		}
+	}
+	return starts, nil
+}
+
+// freeze merges what the partitions have learned and writes the artifact, then
+// the pointer to it.
+func (l *life) freeze(ctx context.Context, all []*fitting) (*store.Artifact, error) {
+	l.Monitor.Update(func(s *Status) { s.Phase = Freezing })
+	learned := &Fit{Plan: l.Plan}
+	var states []*fit.State
+	for _, f := range all {
+		learned.Partitions = append(learned.Partitions, f.part)
+		states = append(states, f.state)
+	}
+	counts := learned.Counts()
+	if err := counts.Judge(&l.Plan.Cutoff, l.MaxLate); err != nil {
+		return nil, err
+	}
+	result, err := learned.freeze(states, l.Identity)
+	if err != nil {
+		return nil, err
+	}
+	id, err := store.SaveArtifact(l.ArtifactPath(), &result.Manifest, result.Frozen, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.SaveCompanion(store.CompanionPath(l.ArtifactPath()), id, &result.Manifest, result.Merged, false); err != nil {
+		return nil, err
+	}
+	if err := all[0].control.Artifact(ctx, coord.Artifact{ID: id}); err != nil {
+		return nil, err
+	}
+	l.Monitor.Update(func(s *Status) { s.Artifact, s.FrozenAt = id, time.Now() })
+	if err := os.RemoveAll(l.checkpoints()); err != nil {
+		l.Log.Warn("checkpoints are needed no more, but cannot be removed", "error", err)
+	}
+	return store.OpenArtifact(l.ArtifactPath())
+}

@@ -1,0 +1,166 @@
+package stream
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"tare/internal/broker"
+	"tare/record"
+)
+
+// A Start says where the fit of a topic begins.
+type Start struct {
+	At      StartAt
+	Time    time.Time       // AtTime: the first record with a Kafka timestamp not before it
+	Offsets map[int32]int64 // AtOffsets: by partition; it names all
+}
+
+// A StartAt is a way to say where the fit of a topic begins.
+type StartAt string
+
+const (
+	AtEarliest StartAt = "earliest" // all that the topic holds
+	AtLatest   StartAt = "latest"   // what comes from now on
+	AtTime     StartAt = "time"     // see Start.Time
+	AtOffsets  StartAt = "offsets"  // see Start.Offsets
+)
+
+// partitionsOf lists the partitions of a topic.
+func partitionsOf(t *broker.Topic) []int32 {
+	all := make([]int32, t.Partitions())
+	for i := range all {
+		all[i] = int32(i)
+	}
+	return all
+}
+
+// resolve returns the first offset of each partition.
+func (s *Start) resolve(ctx context.Context, c *broker.Client, t *broker.Topic) ([]int64, error) {
+	switch s.At {
+	case AtLatest:
+		return c.Offsets(ctx, t.Name, partitionsOf(t), broker.Latest)
+	case AtTime:
+		return c.Offsets(ctx, t.Name, partitionsOf(t), s.Time.UnixMilli())
+	case AtOffsets:
+		return s.named(t)
+	}
+	return c.Offsets(ctx, t.Name, partitionsOf(t), broker.Earliest)
+}
+
+func (s *Start) named(t *broker.Topic) ([]int64, error) {
+	offsets := make([]int64, t.Partitions())
+	for p := range t.Partitions() {
+		offset, ok := s.Offsets[p]
+		if !ok {
+			return nil, &CutoffError{fmt.Sprintf("start.offsets names no offset for partition %d: it must name all %d of %s", p, t.Partitions(), t.Name)}
+		}
+		offsets[p] = offset
+	}
+	if len(s.Offsets) > len(offsets) {
+		return nil, &CutoffError{fmt.Sprintf("start.offsets names %d partitions, %s has %d", len(s.Offsets), t.Name, t.Partitions())}
+	}
+	return offsets, nil
+}
+
+// A Topic is a Kafka topic as a bounded Source: from its start up to the end
+// that it had when it was opened. Only committed records are read.
+type Topic struct {
+	topic   *broker.Topic
+	fetcher *broker.Fetcher
+	starts  []int64
+	ends    []int64
+}
+
+// OpenTopic finds the bounds of a topic. Close it after use.
+func OpenTopic(ctx context.Context, c *broker.Client, name string, start Start) (*Topic, error) {
+	t, err := c.Topic(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	starts, err := start.resolve(ctx, c, t)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := c.Offsets(ctx, name, partitionsOf(t), broker.Latest)
+	if err != nil {
+		return nil, err
+	}
+	return &Topic{t, c.NewFetcher(broker.FetchOptions{}), starts, ends}, nil
+}
+
+// Close stops all reading.
+func (t *Topic) Close() { t.fetcher.Close() }
+
+// Partitions returns the topic's name, once for each partition.
+func (t *Topic) Partitions() []string {
+	return slices.Repeat([]string{t.topic.Name}, int(t.topic.Partitions()))
+}
+
+// Starts returns the first offset of each partition.
+func (t *Topic) Starts() []int64 { return t.starts }
+
+// ID returns the topic's id in hexadecimal, which changes where a topic is
+// deleted and made again.
+func (t *Topic) ID() string { return hex.EncodeToString(t.topic.ID[:]) }
+
+// Open reads a partition from its start.
+func (t *Topic) Open(ctx context.Context, partition int32) (Reader, error) {
+	return &bounded{newReading(t.fetcher, t.topic, partition, t.starts[partition], StopOnGap), ctx, t.ends[partition]}, nil
+}
+
+// bounded reads one partition up to an end.
+type bounded struct {
+	*reading
+	ctx context.Context
+	end int64
+}
+
+// Header returns nil: a topic has none.
+func (b *bounded) Header() []byte { return nil }
+
+// Next returns the offset to go on from.
+func (b *bounded) Next() int64 { return b.position() }
+
+// Read returns the next messages below the end.
+func (b *bounded) Read() ([]record.Message, error) {
+	for {
+		if b.position() >= b.end {
+			return nil, io.EOF
+		}
+		if b.fetch == nil {
+			if err := b.wait(); err != nil {
+				return nil, err
+			}
+		}
+		ms, err := b.read()
+		if i := slices.IndexFunc(ms, func(m record.Message) bool { return m.Offset >= b.end }); i >= 0 {
+			ms = ms[:i]
+		}
+		if err != nil || len(ms) > 0 {
+			return ms, err
+		}
+	}
+}
+
+func (b *bounded) wait() error {
+	select {
+	case f, ok := <-b.feed.C():
+		if !ok {
+			return b.failed()
+		}
+		b.take(f)
+		return nil
+	case <-b.ctx.Done():
+		return context.Cause(b.ctx)
+	}
+}
+
+// Close stops reading the partition.
+func (b *bounded) Close() error {
+	b.close()
+	return nil
+}
