@@ -53,3 +53,30 @@ bench:
 # Ten million records through both passes: the heap does not grow.
 memory:
 	TARE_LONG=1 go test -run TestFlatMemory -v ./bench
+
+# A real Apache Kafka: kafkatest/README.md. The jars are fetched once; a JDK and
+# Maven too, if there are none.
+export KAFKA_JARS ?= $(CACHE)/kafka
+
+.PHONY: kafka-jars kafka-test bench-kafka
+
+kafka-jars:
+	kafkatest/kafka.sh install
+	kafkatest/kafka.sh jars
+
+# Packages whose tests ask for a real cluster, one after the other.
+kafka-test:
+	kafkatest/kafka.sh run go test -count=1 -p 1 ./internal/... ./sink ./stream ./cmd/tare
+
+# BENCH=-quick takes a tenth of the records and two runs.
+bench-kafka:
+	cd bench/peers/plain && { $(call try,go mod download); }
+	TARE_KAFKA_TEST=1 go test -count=1 -timeout 60m -run TestKafka -v ./bench/kafka $(BENCH)
+
+# Names and help of the metrics, alert rules and their tests, scrape configuration.
+.PHONY: metrics-test
+metrics-test:
+	.ci/promtool check metrics < metrics/testdata/scrape.txt
+	.ci/promtool check rules deploy/prometheus/alerts.yml
+	.ci/promtool test rules deploy/prometheus/alerts_test.yml
+	.ci/promtool check config deploy/prometheus/prometheus.yml

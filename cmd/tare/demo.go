@@ -193,7 +193,7 @@ func (d *demo) values(name string) ([]record.Row, error) {
 	var rows []record.Row
 	var row record.Row
 	for line := range bytes.Lines(data) {
-		if decoder.Decode(&row, bytes.TrimSuffix(line, []byte("\n"))) == record.OK {
+		if decoder.Decode(&row, &record.Message{Value: bytes.TrimSuffix(line, []byte("\n")), Timestamp: record.NoTimestamp}) == record.OK {
 			rows = append(rows, record.Row{Time: row.Time, Numbers: slices.Clone(row.Numbers)})
 		}
 	}

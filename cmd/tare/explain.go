@@ -85,7 +85,7 @@ func (e *explainer) partition(ctx context.Context, source stream.Source, id int3
 			return err
 		}
 		for i := range ms {
-			if reason := decoder.Decode(&row, ms[i].Value); reason != record.OK {
+			if reason := decoder.Decode(&row, &ms[i]); reason != record.OK {
 				fmt.Fprintf(e.out, "record %d of %s: rejected: %v: %s\n", ms[i].Offset, topic, reason, decoder.Detail())
 				continue
 			}

@@ -59,7 +59,7 @@ func goldenLines(t testing.TB, c *config.Config, n int) []line {
 			break
 		}
 		l := line{text: bytes.Clone(bytes.TrimSuffix(text, []byte("\n")))}
-		switch decoder.Decode(&l.row, l.text) {
+		switch decoder.Decode(&l.row, &record.Message{Value: l.text, Timestamp: record.NoTimestamp}) {
 		case record.OK, record.BadType, record.BadRange:
 			l.readable = true
 		}

@@ -33,6 +33,9 @@ func (a *app) runLint(paths []string) error {
 		if err != nil {
 			return err
 		}
+		for _, w := range c.Warnings() {
+			a.say("warning: %v", w)
+		}
 		plan := planOf(c)
 		if err := plan.Validate(); err != nil {
 			all = append(all, config.Problem{File: path, Line: 1, Col: 1, Message: err.Error()})

@@ -15,6 +15,7 @@ import (
 
 	"tare/config"
 	"tare/fit"
+	"tare/internal/coord"
 	"tare/store"
 	"tare/stream"
 )
@@ -96,7 +97,7 @@ difference, 4 training data is gone, 5 artifact refused, 6 freeze refused,
 	}
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.ran = true }
 	root.AddCommand(a.demo(), a.fit(), a.transform(), a.inverse(), a.runPipeline(), a.inspect(), a.explain(),
-		a.verify(), a.lint(), a.schema(), a.version())
+		a.verify(), a.freeze(), a.status(), a.lint(), a.schema(), a.version())
 	return root
 }
 
@@ -133,9 +134,11 @@ func (a *app) exitCode(err error) int {
 		freeze   *fit.Refusal
 		exists   *store.ExistsError
 		limit    *stream.LimitError
+		topic    *stream.TopicError
+		conflict *coord.ConflictError
 	)
 	switch {
-	case !a.ran || errors.As(err, &problems) || errors.As(err, &usage) || errors.As(err, &cutoff):
+	case !a.ran || errors.As(err, &problems) || errors.As(err, &usage) || errors.As(err, &cutoff) || errors.As(err, &topic):
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
@@ -145,7 +148,7 @@ func (a *app) exitCode(err error) int {
 		return exitDataLoss
 	case errors.As(err, &refused):
 		return exitRefused
-	case errors.As(err, &freeze), errors.As(err, &exists):
+	case errors.As(err, &freeze), errors.As(err, &exists), errors.As(err, &conflict):
 		return exitFreeze
 	case errors.As(err, &limit):
 		return exitDeadLetters

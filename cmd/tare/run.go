@@ -27,7 +27,8 @@ A freeze is final: where that file holds other numbers already, run refuses, and
 a new revision is the way to retrain.
 
 FILE arguments replace the configuration's source. On files it ends with the
-last record.`,
+last record. On a Kafka topic it goes on until a signal comes, and ends with 0;
+killed at any moment and started again it loses and repeats no record.`,
 		Example: `  tare run -c plant.yaml
   tare run -c plant.yaml data/2026-*.jsonl.gz`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,6 +47,9 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	c, err := load(path)
 	if err != nil {
 		return err
+	}
+	if c.Source.Kafka != nil && len(args) == 0 {
+		return a.runTopic(ctx, c)
 	}
 	source, err := a.sourceOf(c, args)
 	if err != nil {

@@ -39,6 +39,9 @@ func planOf(c *config.Config) *fit.Plan {
 	if c.Record.Time.Field != "" {
 		plan.Record.Time = schema.Time{Field: c.Record.Time.Field, Layout: schema.Layout(c.Record.Time.Layout)}
 	}
+	if c.Source.Kafka != nil { // files have no timestamps to hold event times against
+		plan.Record.Time.MaxFutureSkew = c.Record.MaxFutureSkew
+	}
 	for i := range c.Features {
 		f := &c.Features[i]
 		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Field})
@@ -63,6 +66,8 @@ func cutoffOf(c *config.Cutoff) fit.Cutoff {
 		return fit.Cutoff{Kind: fit.Records, Records: c.Records}
 	case c.End:
 		return fit.Cutoff{Kind: fit.End}
+	case c.Manual:
+		return fit.Cutoff{Kind: fit.Manual}
 	}
 	return fit.Cutoff{
 		Kind:           fit.EventTime,

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/segmentio/kafka-go/sasl"
+	"github.com/segmentio/kafka-go/sasl/plain"
+	"github.com/segmentio/kafka-go/sasl/scram"
+
+	"tare/config"
+	"tare/fit"
+	"tare/internal/broker"
+	"tare/internal/kafka"
+	"tare/metrics"
+	"tare/record"
+	"tare/store"
+	"tare/stream"
+	"tare/web"
+)
+
+// clientOf connects to a cluster. notify is told of what is tried again; nil for
+// nobody.
+func clientOf(c *config.Cluster, notify func(what string, err error)) (*broker.Client, error) {
+	security, err := tlsOf(c.TLS)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	mechanism, err := saslOf(c.SASL)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return broker.New(broker.Config{Brokers: c.Brokers, ClientID: c.ClientID, TLS: security, SASL: mechanism, Notify: notify}), nil
+}
+
+func tlsOf(c *config.TLS) (*tls.Config, error) {
+	if c == nil {
+		return nil, nil
+	}
+	out := &tls.Config{ServerName: c.ServerName, InsecureSkipVerify: c.InsecureSkipVerify, MinVersion: tls.VersionTLS12}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return nil, fmt.Errorf("tls.ca: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls.ca: %s holds no certificate in PEM form", c.CA)
+		}
+	}
+	if c.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return nil, fmt.Errorf("tls.cert and tls.key: %w", err)
+		}
+		out.Certificates = []tls.Certificate{pair}
+	}
+	return out, nil
+}
+
+func saslOf(c *config.SASL) (sasl.Mechanism, error) {
+	if c == nil {
+		return nil, nil
+	}
+	switch c.Mechanism {
+	case "scram-sha-256":
+		return scram.Mechanism(scram.SHA256, c.Username, c.Password.Reveal())
+	case "scram-sha-512":
+		return scram.Mechanism(scram.SHA512, c.Username, c.Password.Reveal())
+	}
+	return plain.Mechanism{Username: c.Username, Password: c.Password.Reveal()}, nil
+}
+
+func startOf(s *config.Start) stream.Start {
+	return stream.Start{At: stream.StartAt(s.At), Time: s.Time, Offsets: s.Offsets}
+}
+
+// pipelineOf returns the two passes over a topic.
+func (a *app) pipelineOf(c *config.Config) (*stream.Pipeline, error) {
+	plan := planOf(c)
+	if err := plan.Validate(); err != nil {
+		return nil, usageError{err}
+	}
+	outputs, err := outputsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	monitor := new(stream.Monitor)
+	client, err := clientOf(&c.Source.Kafka.Cluster, func(what string, _ error) {
+		monitor.Update(func(s *stream.Status) {
+			if s.Retries == nil {
+				s.Retries = map[string]int64{}
+			}
+			verb, _, _ := strings.Cut(what, " ")
+			s.Retries[verb]++
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &stream.Pipeline{
+		Identity:     identityOf(c),
+		Plan:         plan,
+		Client:       client,
+		Topic:        c.Source.Kafka.Topic,
+		Start:        startOf(&c.Source.Kafka.Start),
+		OnGap:        stream.OnGap(c.Normalize.OnGap),
+		NewDecoder:   decoders(&plan.Record, false),
+		Idleness:     c.Cutoff.Idleness,
+		MaxLate:      c.Cutoff.MaxLate,
+		Dir:          c.State.Dir,
+		Checkpoint:   c.State.Checkpoint,
+		Replication:  outputs.Replication,
+		FailOnReject: c.Normalize.OnError == store.OnErrorFail,
+		Rejects:      a.rejects(),
+		Outputs:      outputs,
+		DeadLimit:    c.DeadLetter.Limit,
+		Log:          slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{ReplaceAttr: noTime})),
+		Monitor:      monitor,
+	}, nil
+}
+
+// outputsOf returns the topics that a configuration writes to.
+func outputsOf(c *config.Config) (o stream.Outputs, err error) {
+	sink := c.Sink.Kafka
+	if sink == nil || c.DeadLetter.File.Path != "" {
+		return o, usagef("a topic is normalized into a topic: set sink.kafka and, for rejected records, dead_letter.kafka; this version writes no files from Kafka")
+	}
+	o = stream.Outputs{Replication: sink.Replication, ContinueFrom: sink.ContinueFrom,
+		NewEncoder: func(m *store.Manifest, meta record.Meta) (record.Encoder, error) {
+			out := outputOf(m)
+			out.Meta = meta
+			return record.NewEncoder(&m.Record, out, nil)
+		}}
+	if o.Codec, err = kafka.ParseCodec(sink.Compression); err != nil {
+		return o, err
+	}
+	for split := range o.Topics {
+		o.Topics[split] = topicName(sink.Topic, c.Revision, fit.Split(split))
+	}
+	if dead := c.DeadLetter.Kafka; dead != nil {
+		o.Dead = topicName(dead.Topic, c.Revision, 0)
+		o.DeadCodec, err = kafka.ParseCodec(dead.Compression)
+	}
+	return o, err
+}
+
+func topicName(pattern string, revision int, split fit.Split) string {
+	return strings.NewReplacer("{split}", split.String(), "{revision}", strconv.Itoa(revision)).Replace(pattern)
+}
+
+// runTopic runs both passes over a topic until a signal comes.
+func (a *app) runTopic(ctx context.Context, c *config.Config) error {
+	p, err := a.pipelineOf(c)
+	if err != nil {
+		return err
+	}
+	defer p.Client.Close()
+	stop, err := a.serve(ctx, c.HTTP.Listen, p.Monitor)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	a.say("learning from %s up to the cutoff; what is learned goes to %s", p.Topic, p.ArtifactPath())
+	artifact, err := p.Freeze(ctx)
+	if err == nil {
+		a.say("%s: artifact %s; normalizing %s", p.ArtifactPath(), artifact.ID[:16], p.Topic)
+		artifact.Manifest.Output = p.Identity.Output
+		artifact.Manifest.Output.Columns = artifact.Manifest.Columns
+		err = p.Normalize(ctx, artifact)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		a.say("stopped; the next start goes on from here")
+		return nil
+	}
+	p.Monitor.Update(func(s *stream.Status) { s.Phase, s.Error = stream.Stopped, err.Error() })
+	return err
+}
+
+// serve shows the status over HTTP until stop is called, unless listen is empty.
+func (a *app) serve(ctx context.Context, listen string, m *stream.Monitor) (stop func(), err error) {
+	if listen == "" {
+		return func() {}, nil
+	}
+	handler, err := web.New(m, web.Options{Listen: listen, Collectors: []prometheus.Collector{metrics.New(m.Status)}})
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("http.listen: %w; choose another address, or off", err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := web.Serve(ctx, l, handler); err != nil {
+			a.say("http: %v", err)
+		}
+	}()
+	a.say("status and metrics: http://%s", l.Addr())
+	return func() { cancel(); <-done }, nil
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"tare/internal/kafkatest"
+	"tare/store"
+)
+
+// tareBinary returns a command that is this test's own binary by the name of
+// tare, which TestMain runs as the program.
+func tareBinary(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "tare")
+	if err := os.Symlink(self, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// plantTopic puts the first records of the demo's plant on a topic of four
+// partitions, a sensor in one of them, then some that carry the cutoff past.
+func plantTopic(t *testing.T, c *kafkatest.Cluster, topic string) *kafkatest.Oracle {
+	t.Helper()
+	var log bytes.Buffer
+	if _, err := newPlant(1).write(&log); err != nil {
+		t.Fatal(err)
+	}
+	c.CreateTopic(t, topic, 4, map[string]string{"retention.ms": "-1"})
+	partitions := make([][]*kgo.Record, 4)
+	lines := bufio.NewScanner(&log)
+	for n := 0; lines.Scan(); n++ {
+		if n%8 == 0 { // spread over all of the six days
+			p := (n / 8) % 4
+			partitions[p] = append(partitions[p], &kgo.Record{Key: []byte(strconv.Itoa(n)), Value: bytes.Clone(lines.Bytes()), Timestamp: time.UnixMilli(1_772_600_000_000 + int64(n))})
+		}
+	}
+	oracle := kafkatest.NewOracle(topic)
+	for p, records := range partitions {
+		c.Produce(t, topic, int32(p), records...)
+		oracle.Expect(records...)
+	}
+	return oracle
+}
+
+const topicConfig = `version: 1
+pipeline: plant
+source: {kafka: {brokers: [%q], topic: raw}}
+record: {series: sensor, time: {field: ts, layout: rfc3339}}
+features:
+  - temperature
+  - {name: vibration, scaler: robust}
+  - {name: flow, pre: log1p, scaler: standard}
+  - {name: valve, scaler: minmax}
+cutoff: {event_time: 2026-03-01T00:00:00Z, gap: 1h, out_of_orderness: 2m}
+sink: {kafka: {topic: "normalized.{split}", replication: 1}}
+dead_letter: {kafka: {topic: rejected, replication: 1}}
+state: {checkpoint: 100ms}
+http: {listen: off}
+`
+
+// A worker is tare run, in a folder of its own.
+type worker struct {
+	*testing.T
+	binary, dir string
+	cluster     *kafkatest.Cluster
+}
+
+func newWorker(t *testing.T, c *kafkatest.Cluster) *worker {
+	t.Helper()
+	w := &worker{t, tareBinary(t), t.TempDir(), c}
+	text := fmt.Sprintf(topicConfig, c.Brokers[0])
+	if err := os.WriteFile(filepath.Join(w.dir, "plant.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *worker) start() (cmd *exec.Cmd, stderr *bytes.Buffer) {
+	w.Helper()
+	cmd, stderr = exec.Command(w.binary, "run", "-c", "plant.yaml"), new(bytes.Buffer)
+	cmd.Dir, cmd.Stderr = w.dir, stderr
+	if err := cmd.Start(); err != nil {
+		w.Fatal(err)
+	}
+	return cmd, stderr
+}
+
+var plantOutputs = []string{"normalized.train", "normalized.gap", "normalized.live", "rejected"}
+
+// written returns what the outputs hold, of those that exist.
+func (w *worker) written() (all [][][]*kgo.Record, n int64) {
+	w.Helper()
+	for _, topic := range plantOutputs {
+		records := w.cluster.Consume(w.T, topic)
+		for _, p := range records {
+			n += int64(len(p))
+		}
+		all = append(all, records)
+	}
+	return all, n
+}
+
+// finish runs until all of the topic is written, then stops with a signal, and
+// returns the artifact's id.
+func (w *worker) finish(ends []int64) string {
+	w.Helper()
+	want := int64(0)
+	for _, e := range ends {
+		want += e
+	}
+	cmd, stderr := w.start()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		select {
+		case err := <-ended:
+			w.Fatalf("it ended by itself: %v\n%s", err, stderr)
+		default:
+		}
+		if time.Now().After(deadline) {
+			w.Fatalf("not all is written after a minute\n%s", stderr)
+		}
+		if _, err := os.Stat(filepath.Join(w.dir, "state", "plant-1.npz")); err == nil && strings.Contains(stderr.String(), "normalizing") {
+			n := int64(0)
+			for _, topic := range plantOutputs {
+				if w.exists(topic) {
+					for _, p := range w.cluster.Consume(w.T, topic) {
+						n += int64(len(p))
+					}
+				}
+			}
+			if n >= want {
+				break
+			}
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		w.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		w.Fatalf("SIGTERM: %v, want exit 0\n%s", err, stderr)
+	}
+	artifact, err := store.OpenArtifact(filepath.Join(w.dir, "state", "plant-1.npz"))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return artifact.ID
+}
+
+// exists reports whether the cluster has the topic: the outputs are made at
+// different moments.
+func (w *worker) exists(topic string) bool {
+	return w.cluster.Fake == nil || w.cluster.Fake.TopicInfo(topic) != nil
+}
+
+// TestRunKilled kills tare run without a word at random moments of its life,
+// again and again. In the end the artifact is that of an undisturbed run, byte
+// for byte, and every record stands once in one of the outputs.
+func TestRunKilled(t *testing.T) {
+	kills := 6
+	if text := os.Getenv("TARE_KILLS"); text != "" {
+		kills, _ = strconv.Atoi(text)
+	}
+	seed := rand.Uint64()
+	if text := os.Getenv("TARE_SEED"); text != "" {
+		seed, _ = strconv.ParseUint(text, 10, 64)
+	}
+	t.Logf("TARE_SEED=%d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+
+	calm := newWorker(t, kafkatest.Fake(t))
+	plantTopic(t, calm.cluster, "raw")
+	want := calm.finish(calm.cluster.EndOffsets(t, "raw"))
+
+	w := newWorker(t, kafkatest.Fake(t))
+	oracle := plantTopic(t, w.cluster, "raw")
+	for range kills {
+		cmd, stderr := w.start()
+		time.Sleep(time.Duration(r.Int64N(int64(400 * time.Millisecond))))
+		cmd.Process.Kill()
+		var exit *exec.ExitError
+		if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+			t.Fatalf("ended by itself: %v\n%s", err, stderr)
+		}
+	}
+	ends := w.cluster.EndOffsets(t, "raw")
+	if got := w.finish(ends); got != want {
+		t.Errorf("artifact %s, want %s", got, want)
+	}
+	all, _ := w.written()
+	if err := oracle.Check(ends, all...); err != nil {
+		t.Error(err)
+	}
+}
