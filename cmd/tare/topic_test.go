@@ -17,6 +17,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tare/config"
 	"tare/internal/kafkatest"
 	"tare/store"
 )
@@ -169,13 +170,26 @@ func (w *worker) finish(ends []int64) string {
 // exists reports whether the cluster has the topic: the outputs are made at
 // different moments.
 func (w *worker) exists(topic string) bool {
-	return w.cluster.Fake == nil || w.cluster.Fake.TopicInfo(topic) != nil
+	client, err := clientOf(&config.Cluster{Brokers: w.cluster.Brokers, ClientID: "test"}, nil)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer client.Close()
+	_, err = client.Topic(w.Context(), topic)
+	return err == nil
 }
 
 // TestRunKilled kills tare run without a word at random moments of its life,
 // again and again. In the end the artifact is that of an undisturbed run, byte
 // for byte, and every record stands once in one of the outputs.
-func TestRunKilled(t *testing.T) {
+func TestRunKilled(t *testing.T) { runKilled(t, kafkatest.Fake(t), 400*time.Millisecond) }
+
+// TestRunKilledReal does so on Apache Kafka.
+func TestRunKilledReal(t *testing.T) {
+	runKilled(t, kafkatest.Real(t, kafkatest.Options{Own: true}), 1500*time.Millisecond)
+}
+
+func runKilled(t *testing.T, c *kafkatest.Cluster, within time.Duration) {
 	kills := 6
 	if text := os.Getenv("TARE_KILLS"); text != "" {
 		kills, _ = strconv.Atoi(text)
@@ -191,11 +205,11 @@ func TestRunKilled(t *testing.T) {
 	plantTopic(t, calm.cluster, "raw")
 	want := calm.finish(calm.cluster.EndOffsets(t, "raw"))
 
-	w := newWorker(t, kafkatest.Fake(t))
+	w := newWorker(t, c)
 	oracle := plantTopic(t, w.cluster, "raw")
 	for range kills {
 		cmd, stderr := w.start()
-		time.Sleep(time.Duration(r.Int64N(int64(400 * time.Millisecond))))
+		time.Sleep(time.Duration(r.Int64N(int64(within))))
 		cmd.Process.Kill()
 		var exit *exec.ExitError
 		if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
