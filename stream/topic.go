@@ -2,10 +2,10 @@ package stream
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"tare/internal/broker"
@@ -73,6 +73,7 @@ type Topic struct {
 	fetcher *broker.Fetcher
 	starts  []int64
 	ends    []int64
+	done    atomic.Int64
 }
 
 // OpenTopic finds the bounds of a topic. Close it after use.
@@ -89,7 +90,7 @@ func OpenTopic(ctx context.Context, c *broker.Client, name string, start Start) 
 	if err != nil {
 		return nil, err
 	}
-	return &Topic{t, c.NewFetcher(broker.FetchOptions{}), starts, ends}, nil
+	return &Topic{topic: t, fetcher: c.NewFetcher(broker.FetchOptions{}), starts: starts, ends: ends}, nil
 }
 
 // Close stops all reading.
@@ -100,23 +101,26 @@ func (t *Topic) Partitions() []string {
 	return slices.Repeat([]string{t.topic.Name}, int(t.topic.Partitions()))
 }
 
-// Starts returns the first offset of each partition.
-func (t *Topic) Starts() []int64 { return t.starts }
-
-// ID returns the topic's id in hexadecimal, which changes where a topic is
-// deleted and made again.
-func (t *Topic) ID() string { return hex.EncodeToString(t.topic.ID[:]) }
+// Progress returns how many offsets have been read, in all passes, and how many
+// there are.
+func (t *Topic) Progress() (done, total int64) {
+	for p := range t.ends {
+		total += max(0, t.ends[p]-t.starts[p])
+	}
+	return t.done.Load(), total
+}
 
 // Open reads a partition from its start.
 func (t *Topic) Open(ctx context.Context, partition int32) (Reader, error) {
-	return &bounded{newReading(t.fetcher, t.topic, partition, t.starts[partition], StopOnGap), ctx, t.ends[partition]}, nil
+	return &bounded{newReading(t.fetcher, t.topic, partition, t.starts[partition], StopOnGap), ctx, t.ends[partition], &t.done}, nil
 }
 
 // bounded reads one partition up to an end.
 type bounded struct {
 	*reading
-	ctx context.Context
-	end int64
+	ctx  context.Context
+	end  int64
+	done *atomic.Int64 // offsets read
 }
 
 // Header returns nil: a topic has none.
@@ -136,7 +140,9 @@ func (b *bounded) Read() ([]record.Message, error) {
 				return nil, err
 			}
 		}
+		was := b.position()
 		ms, err := b.read()
+		b.done.Add(min(b.position(), b.end) - was)
 		if i := slices.IndexFunc(ms, func(m record.Message) bool { return m.Offset >= b.end }); i >= 0 {
 			ms = ms[:i]
 		}

@@ -26,9 +26,11 @@ artifact, a file that transform, inverse and the Python reader need and nothing
 else. Beside it lies the companion, *.sketches.npz, with the mergeable state.
 
 FILE arguments replace the configuration's source; - is standard input; names
-ending in .gz and .zst are decompressed. Without -c the numeric fields of the
-first records are taken, each with the scaler standard, and the configuration
-that this amounts to is printed; without --cutoff all records are training.`,
+ending in .gz and .zst are decompressed; of a topic, what it holds now is read.
+
+Without -c the numeric fields of the first records are taken, each with the
+scaler standard, and the configuration that this amounts to is printed; without
+--cutoff all records are training.`,
 		Example: `  tare fit -c plant.yaml -o plant.npz train.jsonl
   tare fit train.jsonl --series sensor --time ts --cutoff 2026-03-01 -o plant.npz`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runFit(cmd.Context(), &o, args) },
@@ -58,17 +60,31 @@ func (a *app) runFit(ctx context.Context, o *fitOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	source, err := a.sourceOf(c, args)
-	if err != nil {
-		return err
-	}
 	path := o.out
 	if path == "" {
 		path = artifactName(c)
 	}
+	if c.Source.Kafka != nil && len(args) == 0 {
+		return a.fitTopic(ctx, c, path, o)
+	}
+	source, err := a.sourceOf(c, args)
+	if err != nil {
+		return err
+	}
 	if err := errors.Join(spares(path, source.Paths()...), spares(store.CompanionPath(path), source.Paths()...)); err != nil {
 		return err
 	}
+	_, _, err = a.learn(ctx, c, source, path, identityOf(c), learnOptions{force: o.force, sketches: !o.noSketches, report: true})
+	return advise(err, "--force replaces it")
+}
+
+// fitTopic learns from what a topic holds now.
+func (a *app) fitTopic(ctx context.Context, c *config.Config, path string, o *fitOptions) error {
+	source, done, err := openTopic(ctx, c.Source.Kafka, startOf(&c.Source.Kafka.Start))
+	if err != nil {
+		return err
+	}
+	defer done()
 	_, _, err = a.learn(ctx, c, source, path, identityOf(c), learnOptions{force: o.force, sketches: !o.noSketches, report: true})
 	return advise(err, "--force replaces it")
 }
@@ -113,7 +129,7 @@ type learnOptions struct {
 }
 
 // learn runs the fit pass, freezes, and writes the artifact and its companion.
-func (a *app) learn(ctx context.Context, c *config.Config, source *stream.Files, path string, id stream.Identity, o learnOptions) (*stream.Fit, *store.Artifact, error) {
+func (a *app) learn(ctx context.Context, c *config.Config, source measured, path string, id stream.Identity, o learnOptions) (*stream.Fit, *store.Artifact, error) {
 	plan := planOf(c)
 	if err := plan.Validate(); err != nil {
 		return nil, nil, usageError{err}

@@ -84,6 +84,19 @@ func startOf(s *config.Start) stream.Start {
 	return stream.Start{At: stream.StartAt(s.At), Time: s.Time, Offsets: s.Offsets}
 }
 
+// openTopic opens what a topic holds now; done closes it.
+func openTopic(ctx context.Context, k *config.KafkaSource, start stream.Start) (source *stream.Topic, done func(), err error) {
+	client, err := clientOf(&k.Cluster, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if source, err = stream.OpenTopic(ctx, client, k.Topic, start); err != nil {
+		client.Close()
+		return nil, nil, err
+	}
+	return source, func() { source.Close(); client.Close() }, nil
+}
+
 // pipelineOf returns the two passes over a topic.
 func (a *app) pipelineOf(c *config.Config) (*stream.Pipeline, error) {
 	plan := planOf(c)

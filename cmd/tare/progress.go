@@ -11,10 +11,16 @@ import (
 	"tare/stream"
 )
 
+// A measured source knows how much of it has been read.
+type measured interface {
+	stream.Source
+	Progress() (done, total int64)
+}
+
 // progress shows how far a pass over source has come until the function that
 // it returns is called: redrawn in place on a terminal, else a plain line every
 // ten seconds. It points records at the counter that the pass is to add to.
-func (a *app) progress(verb string, source *stream.Files, records **atomic.Int64) (done func()) {
+func (a *app) progress(verb string, source measured, records **atomic.Int64) (done func()) {
 	n := new(atomic.Int64)
 	*records = n
 	before, _ := source.Progress()

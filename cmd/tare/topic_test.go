@@ -224,4 +224,22 @@ func runKilled(t *testing.T, c *kafkatest.Cluster, within time.Duration) {
 	if err := oracle.Check(ends, all...); err != nil {
 		t.Error(err)
 	}
+	w.tare("verify", "-a", "state/plant-1.npz", "-c", "plant.yaml")
+	w.tare("fit", "-c", "plant.yaml", "-o", "again.npz")
+	again, err := store.OpenArtifact(filepath.Join(w.dir, "again.npz"))
+	if err != nil || again.ID != want {
+		t.Errorf("tare fit on the topic: %v, %v, want %s", again, err, want)
+	}
+}
+
+// tare runs a command that must succeed.
+func (w *worker) tare(args ...string) string {
+	w.Helper()
+	cmd := exec.Command(w.binary, args...)
+	cmd.Dir = w.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		w.Errorf("tare %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
 }

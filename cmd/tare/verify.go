@@ -39,16 +39,43 @@ func (a *app) runVerify(ctx context.Context, path, configPath string, args []str
 	if err != nil {
 		return err
 	}
-	if len(args) == 0 {
-		if args, err = pathsOf(configPath); err != nil {
-			return err
-		}
-	}
 	m := &artifact.Manifest
-	source, err := a.files(args, m.Record.Format)
+	source, done, err := a.learnedFrom(ctx, m, configPath, args)
 	if err != nil {
 		return err
 	}
+	defer done()
+	return a.replay(ctx, artifact, source)
+}
+
+// learnedFrom opens what an artifact is said to be learned from: files, or the
+// topic of a configuration.
+func (a *app) learnedFrom(ctx context.Context, m *store.Manifest, configPath string, args []string) (source measured, done func(), err error) {
+	if len(args) == 0 {
+		if configPath == "" {
+			return nil, nil, usagef("what was it learned from? name the files, or the configuration with -c")
+		}
+		c, err := load(configPath)
+		if err != nil {
+			return nil, nil, err
+		}
+		if c.Source.Kafka != nil {
+			starts := stream.Start{At: stream.AtOffsets, Offsets: map[int32]int64{}}
+			for _, r := range m.Ranges {
+				starts.Offsets[r.Partition] = r.Start
+			}
+			return openTopic(ctx, c.Source.Kafka, starts)
+		}
+		if args, err = expand(c.Source.File.Paths); err != nil {
+			return nil, nil, err
+		}
+	}
+	files, err := a.files(args, m.Record.Format)
+	return files, func() {}, err
+}
+
+func (a *app) replay(ctx context.Context, artifact *store.Artifact, source measured) error {
+	m := &artifact.Manifest
 	fitter := stream.Fitter{Plan: &m.Plan, Source: source, NewDecoder: decoders(&m.Record, false), Ranges: m.Ranges}
 	done := a.progress("replaying", source, &fitter.Records)
 	replayed, err := fitter.Run(ctx)
@@ -61,18 +88,6 @@ func (a *app) runVerify(ctx context.Context, path, configPath string, args []str
 		return err
 	}
 	return a.compare(artifact, result)
-}
-
-// pathsOf returns the source of a configuration.
-func pathsOf(configPath string) ([]string, error) {
-	if configPath == "" {
-		return nil, usagef("what was it learned from? name the files, or the configuration with -c")
-	}
-	c, err := load(configPath)
-	if err != nil {
-		return nil, err
-	}
-	return expand(c.Source.File.Paths)
 }
 
 func (a *app) compare(artifact *store.Artifact, again *stream.Result) error {
