@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -95,9 +96,27 @@ func newWorker(t *testing.T, c *kafkatest.Cluster) *worker {
 	return w
 }
 
-func (w *worker) start() (cmd *exec.Cmd, stderr *bytes.Buffer) {
+// A talk is what a process has said so far.
+type talk struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (t *talk) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(p)
+}
+
+func (t *talk) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
+}
+
+func (w *worker) start() (cmd *exec.Cmd, stderr *talk) {
 	w.Helper()
-	cmd, stderr = exec.Command(w.binary, "run", "-c", "plant.yaml"), new(bytes.Buffer)
+	cmd, stderr = exec.Command(w.binary, "run", "-c", "plant.yaml"), new(talk)
 	cmd.Dir, cmd.Stderr = w.dir, stderr
 	if err := cmd.Start(); err != nil {
 		w.Fatal(err)
