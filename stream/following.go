@@ -56,9 +56,10 @@ type outlet struct {
 	holds  int64 // the newest source offset that it held when it was taken over; -1 for none
 	first  int64 // source offset of the first record that gathers
 	since  time.Time
-	flown  int64 // source offset of the first record on its way
-	ahead  int64 // how far ahead of our clock a Kafka timestamp may be, in ms
-	latest int64 // and so the latest that it may be now
+	flown  int64         // source offset of the first record on its way
+	keeps  time.Duration // how old a record may become; 0 is any age
+	ahead  int64         // how far ahead of our clock a Kafka timestamp may be, in ms
+	latest int64         // and so the latest that it may be now
 }
 
 // unsent returns the first source offset that is not known to be in the output.
@@ -70,6 +71,22 @@ func (o *outlet) unsent() int64 {
 		return o.first
 	}
 	return math.MaxInt64
+}
+
+// keepable refuses to begin a topic with records that retention would delete as
+// soon as they are there, and the position with them. Kafka goes by the
+// record's timestamp.
+func (o *outlet) keepable(m *record.Message) error {
+	if o.keeps == 0 {
+		return nil
+	}
+	oldest := time.Now().Add(-o.keeps)
+	if at := time.UnixMilli(m.Timestamp); m.Timestamp >= 0 && at.Before(oldest) {
+		return &LossError{fmt.Sprintf("record %d of the source has the timestamp %v, and %s keeps records for %v only (retention.ms): it would be deleted at once; "+
+			"set retention.ms=-1, or message.timestamp.type=LogAppendTime, on that topic", m.Offset, at.UTC().Format(time.RFC3339), o.place.Topic, o.keeps)}
+	}
+	o.keeps = 0 // the first one tells: it is the oldest that is still to be written
+	return nil
 }
 
 func (o *outlet) send() {
@@ -244,6 +261,9 @@ func (f *following) bury(m *record.Message, why string) error {
 // put adds a record with f.headers to an output's batch, and sends that where
 // it is full. It reports false for a record that fits into no batch.
 func (f *following) put(o *outlet, m *record.Message, value []byte) (fits bool, err error) {
+	if err := o.keepable(m); err != nil {
+		return false, err
+	}
 	r := kafka.Record{Timestamp: m.Timestamp, Key: m.Key, Value: value, Headers: kafka.RawHeaders(m.Headers.Count, m.Headers.Bytes)}
 	if r.Timestamp > o.latest {
 		r.Timestamp = o.latest

@@ -82,6 +82,9 @@ func (l *life) group() string {
 // prepare makes the output topics that do not exist and refuses those that would
 // lose records.
 func (l *life) prepare(ctx context.Context) error {
+	if err := l.checkCluster(ctx); err != nil {
+		return err
+	}
 	l.settings = map[string]map[string]string{}
 	replication := l.Outputs.Replication
 	if replication == 0 {
@@ -106,8 +109,40 @@ func (l *life) prepare(ctx context.Context) error {
 		if policy := l.settings[name]["cleanup.policy"]; policy != "delete" {
 			return &TopicError{name, fmt.Sprintf("its cleanup.policy is %s, want delete: compaction would remove records", policy)}
 		}
+		if l.settings[name]["min.insync.replicas"] == "1" {
+			l.Log.Warn("min.insync.replicas is 1: a record that is acknowledged may be lost with one broker", "topic", name)
+		}
 	}
 	return nil
+}
+
+// checkCluster refuses brokers that would forget a fence before it is repeated.
+func (l *life) checkCluster(ctx context.Context) error {
+	settings, err := l.Client.BrokerConfig(ctx)
+	if _, denied := errors.AsType[*broker.DeniedError](err); denied {
+		l.Log.Warn("the brokers' settings may not be read: producer.id.expiration.ms and transactional.id.expiration.ms must be four hours or more", "error", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"producer.id.expiration.ms", "transactional.id.expiration.ms"} {
+		ms, err := strconv.ParseInt(settings[name], 10, 64)
+		if least := 4 * renewEvery; err == nil && ms < least.Milliseconds() {
+			return &LossError{fmt.Sprintf("the brokers' %s is %v, want %v or more: they would forget who may write, and records could be doubled", name, time.Duration(ms)*time.Millisecond, least)}
+		}
+	}
+	return nil
+}
+
+// retention returns how old a record of a topic may become by its timestamp; 0
+// is any age.
+func retention(settings map[string]string) time.Duration {
+	ms, err := strconv.ParseInt(settings["retention.ms"], 10, 64)
+	if err != nil || ms < 0 || ms > math.MaxInt64/int64(time.Millisecond) || strings.EqualFold(settings["message.timestamp.type"], "LogAppendTime") {
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // A TopicError is an output topic that cannot take the records.
@@ -266,7 +301,7 @@ func (l *life) takeOver(ctx context.Context, f *following, p int32) (err error) 
 		if place.Topic == l.Outputs.Dead {
 			codec = l.Outputs.DeadCodec
 		}
-		o := &outlet{place: place, holds: holds, ahead: ahead(l.settings[place.Topic]),
+		o := &outlet{place: place, holds: holds, keeps: retention(l.settings[place.Topic]), ahead: ahead(l.settings[place.Topic]),
 			Partition: sink.NewPartition(l.hard, f.owner.Appender(i), maxBatch(l.settings[place.Topic]), codec, f.acks)}
 		f.outlets = append(f.outlets, o)
 		byName[place.Topic] = o

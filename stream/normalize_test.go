@@ -173,6 +173,7 @@ func TestNormalizeRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	forever := map[string]string{"retention.ms": "-1"}
 	for _, v := range []struct {
 		name string
 		make func(name string)
@@ -181,21 +182,22 @@ func TestNormalizeRefuses(t *testing.T) {
 		{"partitions", func(name string) { c.CreateTopic(t, name, 2, nil) }, "has 2 partitions"},
 		{"compacted", func(name string) { c.CreateTopic(t, name, 3, map[string]string{"cleanup.policy": "compact"}) }, "cleanup.policy"},
 		{"foreign", func(name string) {
-			c.CreateTopic(t, name, 3, nil)
+			c.CreateTopic(t, name, 3, forever)
 			c.Produce(t, name, 1, kgo.StringRecord("mine"))
 		}, "not one that tare wrote"},
 		{"tail", func(name string) {
-			c.CreateTopic(t, name, 3, nil)
+			c.CreateTopic(t, name, 3, forever)
 			c.Produce(t, name, 1, kgo.StringRecord("mine"))
 			c.DeleteRecords(t, name, 1, 1)
 		}, "has lost all of its records"},
+		{"short", func(name string) { c.CreateTopic(t, name, 3, map[string]string{"retention.ms": "86400000"}) }, "would be deleted at once"},
 		{"artifact", func(name string) {
-			c.CreateTopic(t, name, 3, nil)
+			c.CreateTopic(t, name, 3, forever)
 			c.Produce(t, name, 1, &kgo.Record{Headers: []kgo.RecordHeader{
 				{Key: record.HeaderSource, Value: []byte(topic + "/1/5")}, {Key: record.HeaderArtifact, Value: []byte("0123456789abcdef")}}})
 		}, "continue_from: 0123456789abcdef"},
 		{"source", func(name string) {
-			c.CreateTopic(t, name, 3, nil)
+			c.CreateTopic(t, name, 3, forever)
 			c.Produce(t, name, 1, &kgo.Record{Headers: []kgo.RecordHeader{
 				{Key: record.HeaderSource, Value: []byte("other/1/5")}, {Key: record.HeaderArtifact, Value: []byte(artifact.Mark())}}})
 		}, "came from other/1/5"},

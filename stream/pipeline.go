@@ -89,6 +89,9 @@ func (p *Pipeline) Freeze(ctx context.Context) (*store.Artifact, error) {
 	if artifact, err := l.frozen(); artifact != nil || err != nil {
 		return artifact, err
 	}
+	if err := l.warnOfRetention(ctx); err != nil {
+		return nil, err
+	}
 	l.fetcher = p.Client.NewFetcher(broker.FetchOptions{})
 	defer l.fetcher.Close()
 	learned, err := l.fit(ctx)
@@ -96,6 +99,18 @@ func (p *Pipeline) Freeze(ctx context.Context) (*store.Artifact, error) {
 		return nil, err
 	}
 	return l.freeze(ctx, learned)
+}
+
+// warnOfRetention says which records both passes cannot count on.
+func (l *life) warnOfRetention(ctx context.Context) error {
+	settings, err := l.Client.TopicConfig(ctx, l.Topic)
+	if err != nil {
+		return err
+	}
+	if keeps := retention(settings); keeps > 0 {
+		l.Log.Warn("the topic deletes its records: what is older when it is read, or read again by the normalize pass and verify, is gone", "topic", l.Topic, "retention", keeps)
+	}
+	return nil
 }
 
 // enter tells the Monitor that a pass begins.

@@ -205,6 +205,7 @@ func TestPipelineLoss(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() {
 				waitForNext(p, 0, 400)
+				waitForNext(p, 2, 1) // its start is decided
 				cancel()
 			}()
 			if _, err := p.Freeze(ctx); !errors.Is(err, context.Canceled) {
