@@ -52,7 +52,6 @@ type usage struct {
 	records   int
 	wall, cpu time.Duration
 	allocs    uint64 // 0 for another process
-	memory    int64  // bytes resident at most; 0 for this process
 }
 
 // A contestant does the same as others.
@@ -98,19 +97,15 @@ func there(t *testing.T, records int, cmd *exec.Cmd) usage {
 
 func usageOf(cmd *exec.Cmd, records int, wall time.Duration) usage {
 	s := cmd.ProcessState
-	u := usage{records: records, wall: wall, cpu: s.UserTime() + s.SystemTime()}
-	if r, ok := s.SysUsage().(*syscall.Rusage); ok {
-		u.memory = r.Maxrss << 10
-	}
-	return u
+	return usage{records: records, wall: wall, cpu: s.UserTime() + s.SystemTime()}
 }
 
 // race lets everyone run in turn, again and again, and prints a table: the best
 // run of each, and ratios to the one named reference.
 func race(t *testing.T, out io.Writer, title, reference string, n int, all []contestant) {
 	t.Helper()
-	fmt.Fprintf(out, "\n%s\n%-34s %10s %8s %8s %8s %11s %8s %8s\n", title,
-		"", "records/s", "CPU ns", "x CPU", "x wall", "wall spread", "allocs", "MiB")
+	fmt.Fprintf(out, "\n%s\n%-34s %10s %8s %8s %8s %11s %8s\n", title,
+		"", "records/s", "CPU ns", "x CPU", "x wall", "wall spread", "allocs")
 	taken := map[string][]usage{}
 	for range n {
 		for _, c := range all {
@@ -120,10 +115,10 @@ func race(t *testing.T, out io.Writer, title, reference string, n int, all []con
 	base := best(taken[reference])
 	for _, c := range all {
 		u := best(taken[c.name])
-		fmt.Fprintf(out, "%-34s %10.0f %8.0f %8.2f %8.2f %11.2f %8s %8s\n", c.name,
+		fmt.Fprintf(out, "%-34s %10.0f %8.0f %8.2f %8.2f %11.2f %8s\n", c.name,
 			float64(u.records)/u.wall.Seconds(), float64(u.cpu.Nanoseconds())/float64(u.records),
 			float64(u.cpu)/float64(base.cpu), float64(u.wall)/float64(base.wall), spread(taken[c.name]),
-			orDash(u.allocs > 0, "%.3f", float64(u.allocs)/float64(u.records)), orDash(u.memory > 0, "%.0f", float64(u.memory)/(1<<20)))
+			allocations(u))
 	}
 }
 
@@ -131,8 +126,7 @@ func race(t *testing.T, out io.Writer, title, reference string, n int, all []con
 func best(all []usage) usage {
 	b := all[0]
 	for _, u := range all[1:] {
-		b.wall, b.cpu = min(b.wall, u.wall), min(b.cpu, u.cpu)
-		b.allocs, b.memory = min(b.allocs, u.allocs), min(b.memory, u.memory)
+		b.wall, b.cpu, b.allocs = min(b.wall, u.wall), min(b.cpu, u.cpu), min(b.allocs, u.allocs)
 	}
 	return b
 }
@@ -143,11 +137,12 @@ func spread(all []usage) float64 {
 	return float64(slowest.wall) / float64(best(all).wall)
 }
 
-func orDash(ok bool, format string, x float64) string {
-	if !ok {
+// allocations are those of a record, as text.
+func allocations(u usage) string {
+	if u.allocs == 0 {
 		return "-"
 	}
-	return fmt.Sprintf(format, x)
+	return fmt.Sprintf("%.3f", float64(u.allocs)/float64(u.records))
 }
 
 func TestKafka(t *testing.T) {
