@@ -1,21 +1,23 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"tare/config"
 	"tare/fit"
@@ -25,74 +27,113 @@ import (
 )
 
 func (a *app) demo() *cobra.Command {
-	var o struct {
-		dir  string
-		seed uint64
-	}
+	d := &demo{app: a, listen: demoListen}
+	var produce bool
+	var brokers []string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "The whole life of a plant's records, in one command",
-		Long: `demo simulates a plant of a dozen sensors, learns their scales up to the cutoff,
-freezes them, normalizes all records, takes them back, and checks itself: the
-inverse gives the input back, and garbage after the cutoff changes no byte of the
-artifact. What it made stays in a folder, to go on with.`,
+		Long: `demo starts a Kafka broker within its process, simulates a plant of a dozen
+sensors that write to the topic sensors.raw, learns their scales up to the
+cutoff, freezes them, normalizes the topic into sensors.normalized, and checks
+itself: each record came out once and in order, the inverse gives the input back,
+and garbage after the cutoff changes no byte of the artifact. What it made stays
+in a folder, to go on with.
+
+With --keep-running the plant goes on after that, some fifty records a second,
+with status and metrics at http://` + demoListen + `, until a signal comes. With
+--produce the plant alone runs, and writes to a cluster of yours, on which
+'KAFKA=HOST:PORT tare run -c plant.yaml' then does what the demo did.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.runDemo(cmd.Context(), &demo{app: a, dir: o.dir, seed: o.seed})
+			switch {
+			case produce && len(brokers) == 0:
+				return usagef("--produce: to which cluster? --brokers HOST:PORT")
+			case produce && d.keepRunning:
+				return usagef("--produce and --keep-running exclude each other: the one writes to your cluster, the other goes on with the demo's own")
+			case produce:
+				return a.producePlant(cmd.Context(), brokers, newPlant(d.seed))
+			case len(brokers) > 0:
+				return usagef("--brokers goes with --produce; the demo itself runs on a broker of its own")
+			}
+			return d.run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&o.dir, "dir", "tare-demo", "folder to work in")
-	cmd.Flags().Uint64Var(&o.seed, "seed", 1, "of the simulation")
+	flags := cmd.Flags()
+	flags.StringVar(&d.dir, "dir", "tare-demo", "folder to work in")
+	flags.Uint64Var(&d.seed, "seed", 1, "of the simulation")
+	flags.BoolVar(&d.keepRunning, "keep-running", false, "go on after the report, until a signal comes")
+	flags.BoolVar(&produce, "produce", false, "only produce the plant's records, to --brokers, until a signal comes")
+	flags.StringSliceVar(&brokers, "brokers", nil, "HOST:PORT[,...] of the cluster for --produce")
 	return cmd
 }
+
+// demoListen is where --keep-running serves status and metrics.
+const demoListen = "127.0.0.1:8477"
 
 // A demo is one run of the verb.
 type demo struct {
 	*app
-	dir      string
-	seed     uint64
-	config   *config.Config
-	artifact *store.Artifact
-	counts   stream.NormalizeCounts
+	dir         string
+	seed        uint64
+	keepRunning bool
+	listen      string // where it serves status and metrics meanwhile
+
+	brokers     []string
+	plant       *plant
+	feeder      *feeder
+	config      *config.Config
+	pipeline    *stream.Pipeline
+	artifact    *store.Artifact
+	normalizing *normalizing
+	counts      stream.NormalizeCounts
 }
 
 func (d *demo) path(name string) string { return filepath.Join(d.dir, name) }
 
-func (a *app) runDemo(ctx context.Context, d *demo) error {
-	start := time.Now()
-	for _, step := range []struct {
-		what string
-		run  func(context.Context) error
-	}{
-		{"simulating a plant: 12 sensors, 6 days, the cutoff after four", d.simulate},
-		{"learning up to the cutoff, then freezing", d.learn},
-		{"normalizing every record with the frozen numbers", d.normalize},
-		{"taking the normalized records back", d.invert},
-		{"checking: the inverse gives the input back", d.checkInverse},
-		{"checking: garbage after the cutoff changes no byte, the last training value does", d.checkLeak},
-	} {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		a.say("* %s", step.what)
-		if err := step.run(ctx); err != nil {
-			return fmt.Errorf("demo: %s: %w", step.what, err)
-		}
+// rawFile returns the name of a copy of one partition of the topic.
+func rawFile(partition int) string { return fmt.Sprintf("plant-%d.jsonl", partition) }
+
+// rawFiles returns the names of the copies, in the order of the partitions.
+func (d *demo) rawFiles() (names []string) {
+	for p := range d.feeder.partitions {
+		names = append(names, rawFile(p))
 	}
-	if err := d.report(); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.stdout, "\nDone in %.1f s. What it made lies in %s: plant.yaml, plant.jsonl, plant.npz,\n"+
-		"normalized.jsonl, rejected.jsonl, inverted.jsonl. Three commands to go on with:\n\n"+
-		"  tare inspect %[3]s --series pump-07\n"+
-		"  tail -n 1 %[4]s | tare explain -a %[3]s\n"+
-		"  tare verify -a %[3]s %[4]s\n\n"+
-		"(From the source tree, tare is: go run ./cmd/tare)\n",
-		time.Since(start).Seconds(), d.dir, d.path("plant.npz"), d.path("plant.jsonl"))
-	return nil
+	return names
 }
 
-func (d *demo) simulate(context.Context) error {
+func (d *demo) run(ctx context.Context) error {
+	start := time.Now()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		return fmt.Errorf("demo: the embedded broker does not start: %w", err)
+	}
+	defer cluster.Close()
+	d.brokers = cluster.ListenAddrs()
+	if err := d.open(); err != nil {
+		return fmt.Errorf("demo: %w", err)
+	}
+	defer d.pipeline.Client.Close()
+	if d.keepRunning {
+		stop, err := d.serve(ctx, d.listen, d.pipeline.Monitor)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	defer func() { _ = d.normalizing.stop() }() // in vain, but after an error
+	if err := d.steps(ctx); err != nil {
+		return err
+	}
+	d.done(time.Since(start))
+	if !d.keepRunning {
+		return d.normalizing.stop()
+	}
+	return d.goOn()
+}
+
+// open writes the configuration into the folder and prepares its pipeline.
+func (d *demo) open() (err error) {
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
 		return err
 	}
@@ -102,44 +143,151 @@ func (d *demo) simulate(context.Context) error {
 	if err := os.WriteFile(d.path("plant.yaml"), []byte(plantConfig), 0o644); err != nil {
 		return err
 	}
-	f, err := os.Create(d.path("plant.jsonl"))
+	d.config, err = config.Load(d.path("plant.yaml"), func(name string) (string, bool) {
+		return strings.Join(d.brokers, ","), name == "KAFKA"
+	})
 	if err != nil {
 		return err
 	}
-	n, err := newPlant(d.seed).write(f)
-	d.say("  %d records in %s", n, f.Name())
-	return errors.Join(err, f.Close())
-}
-
-func (d *demo) learn(ctx context.Context) (err error) {
-	if d.config, err = load(d.path("plant.yaml")); err != nil {
+	d.config.State.Dir = d.path("state")
+	if err := os.RemoveAll(d.config.State.Dir); err != nil { // of a broker that is gone
 		return err
 	}
-	source, err := d.files([]string{d.path("plant.jsonl")}, "json")
-	if err != nil {
-		return err
+	d.pipeline, err = d.pipelineOf(d.config)
+	if err == nil {
+		d.pipeline.Log, d.pipeline.Rejects = slog.New(slog.DiscardHandler), nil
 	}
-	_, d.artifact, err = d.app.learn(ctx, d.config, source, d.path("plant.npz"), identityOf(d.config), learnOptions{force: true, sketches: true})
 	return err
 }
 
-func (d *demo) normalize(ctx context.Context) error {
-	source, err := d.files([]string{d.path("plant.jsonl")}, "json")
-	if err != nil {
+func (d *demo) steps(ctx context.Context) error {
+	for _, step := range []struct {
+		what string
+		run  func(context.Context) error
+	}{
+		{"simulating a plant: 12 sensors, 6 days, the cutoff after four", d.simulate},
+		{"learning from the topic up to the cutoff, then freezing", d.freezeTopic},
+		{"normalizing the topic with the frozen numbers", d.normalize},
+		{"checking: each record came out once and in order", d.collect},
+		{"taking the normalized records back", d.invert},
+		{"checking: the inverse gives the input back", d.checkInverse},
+		{"checking: garbage after the cutoff changes no byte, the last training value does", d.checkLeak},
+	} {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		d.say("* %s", step.what)
+		if err := step.run(ctx); err != nil {
+			return fmt.Errorf("demo: %s: %w", step.what, err)
+		}
+	}
+	return d.report()
+}
+
+func (d *demo) done(took time.Duration) {
+	fmt.Fprintf(d.stdout, "\nDone in %.1f s. What it made lies in %s: plant.yaml, plant.npz, plant-*.jsonl (a file\n"+
+		"for each partition), normalized.jsonl, rejected.jsonl, inverted.jsonl. Three commands to go on with:\n\n"+
+		"  tare inspect %[3]s --series pump-07\n"+
+		"  tail -n 1 %[4]s | tare explain -a %[3]s\n"+
+		"  tare verify -a %[3]s %[5]s\n\n"+
+		"(From the source tree, tare is: go run ./cmd/tare)\n",
+		took.Seconds(), d.dir, d.path("plant.npz"), d.path(rawFile(0)), d.path("plant-?.jsonl"))
+}
+
+// simulate puts the plant's records on the topic, and a copy of each partition
+// into a file.
+func (d *demo) simulate(ctx context.Context) (err error) {
+	if d.feeder, err = openFeeder(ctx, d.pipeline.Client); err != nil {
 		return err
 	}
-	o := &outputs{out: d.path("normalized.jsonl"), dead: d.path("rejected.jsonl"), force: true}
-	dead, err := d.deadLetters(o)
-	if err != nil {
+	d.plant = newPlant(d.seed)
+	log := d.plant.log()
+	if err := d.feeder.write(ctx, log); err != nil {
 		return err
+	}
+	copies := make([]bytes.Buffer, len(d.feeder.partitions))
+	for i := range log {
+		b := &copies[d.feeder.partitionOf(log[i].sensor)]
+		b.Write(log[i].line)
+		b.WriteByte('\n')
+	}
+	for p := range copies {
+		if err := os.WriteFile(d.path(rawFile(p)), copies[p].Bytes(), 0o644); err != nil {
+			return err
+		}
+	}
+	d.say("  %d records in %s, %s", len(log), d.pipeline.Topic, plural(len(copies), "partition", "partitions"))
+	return nil
+}
+
+// freezeTopic runs the fit pass and copies the artifact and its companion out of
+// the state.
+func (d *demo) freezeTopic(ctx context.Context) (err error) {
+	if d.artifact, err = d.pipeline.Freeze(ctx); err != nil {
+		return err
+	}
+	for from, to := range map[string]string{
+		d.pipeline.ArtifactPath():                      d.path("plant.npz"),
+		store.CompanionPath(d.pipeline.ArtifactPath()): store.CompanionPath(d.path("plant.npz")),
+	} {
+		data, err := os.ReadFile(from)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(to, data, 0o644); err != nil {
+			return err
+		}
 	}
 	m := &d.artifact.Manifest
-	n := stream.Normalizer{Artifact: d.artifact, Policy: m.Normalize, Source: source, NewDecoder: decoders(&m.Record, false),
-		Output: d.output(o, dead, false), Seals: seals(m.Ranges)}
-	n.Output.NewEncoder = encoders(m)
-	d.counts, err = n.Run(ctx)
+	d.say("  %d records learned; %s of %s frozen, artifact %s", m.Records.Train, plural(d.artifact.Frozen.Series().Len(), "series", "series"),
+		plural(len(m.Features), "feature", "features"), d.artifact.ID[:16])
+	return nil
+}
+
+// normalize starts the normalize pass and waits until it is through with what
+// the topic holds.
+func (d *demo) normalize(ctx context.Context) error {
+	d.normalizing = startNormalizing(ctx, d.pipeline, d.artifact)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !d.through() {
+		select {
+		case <-d.normalizing.ctx.Done():
+			return errors.Join(ctx.Err(), d.normalizing.stop())
+		case <-tick.C:
+		}
+	}
+	for _, p := range d.pipeline.Monitor.Status().Partitions {
+		addCounts(&d.counts, &p.Normalize)
+	}
 	d.say("  %s", describeNormalize(&d.counts))
-	return closeDead(dead, err)
+	return nil
+}
+
+func addCounts(sum, c *stream.NormalizeCounts) {
+	sum.Train += c.Train
+	sum.Gap += c.Gap
+	sum.Live += c.Live
+	sum.Late += c.Late
+	for reason, n := range c.Rejected {
+		sum.Rejected[reason] += n
+	}
+	sum.Unknown += c.Unknown
+	sum.OutOfRange += c.OutOfRange
+	sum.Written += c.Written
+	sum.Buried += c.Buried
+}
+
+// through reports whether each partition is normalized to its end, and all of it
+// acknowledged.
+func (d *demo) through() bool {
+	n := 0
+	for _, p := range d.pipeline.Monitor.Status().Partitions {
+		if p.Phase == stream.Normalizing && p.Next == d.feeder.partitions[p.Partition].written && p.Inflight == 0 {
+			n++
+		}
+	}
+	return n == len(d.feeder.partitions)
 }
 
 func (d *demo) invert(ctx context.Context) error {
@@ -147,9 +295,49 @@ func (d *demo) invert(ctx context.Context) error {
 		[]string{d.path("normalized.jsonl")})
 }
 
+// goOn keeps the plant running until a signal comes.
+func (d *demo) goOn() error {
+	d.say("the plant goes on, %d records a second, on the broker %s; Ctrl-C ends it", plantRate, d.brokers[0])
+	err := d.feeder.live(d.normalizing.ctx, d.plant)
+	return errors.Join(err, d.normalizing.stop())
+}
+
+// normalizing is a normalize pass that goes on.
+type normalizing struct {
+	ctx    context.Context // ends with the pass
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // once done is closed
+}
+
+func startNormalizing(ctx context.Context, p *stream.Pipeline, artifact *store.Artifact) *normalizing {
+	n := &normalizing{done: make(chan struct{})}
+	n.ctx, n.cancel = context.WithCancel(ctx)
+	go func() {
+		defer close(n.done)
+		defer n.cancel()
+		n.err = p.Normalize(n.ctx, artifact)
+	}()
+	return n
+}
+
+// stop ends the pass and returns what it failed with. It may be called again,
+// and where none was started.
+func (n *normalizing) stop() error {
+	if n == nil {
+		return nil
+	}
+	n.cancel()
+	<-n.done
+	if errors.Is(n.err, context.Canceled) {
+		return nil
+	}
+	return n.err
+}
+
 // checkInverse holds every inverted record against the one it came from.
 func (d *demo) checkInverse(context.Context) error {
-	raw, err := d.values("plant.jsonl")
+	raw, err := d.values(d.rawFiles()...)
 	if err != nil {
 		return err
 	}
@@ -179,22 +367,23 @@ func (d *demo) checkInverse(context.Context) error {
 	return nil
 }
 
-// values decodes the accepted records of a file.
-func (d *demo) values(name string) ([]record.Row, error) {
-	data, err := os.ReadFile(d.path(name))
-	if err != nil {
-		return nil, err
-	}
+// values decodes the accepted records of files, one after the other.
+func (d *demo) values(names ...string) ([]record.Row, error) {
 	decoder, err := record.NewJSON(&d.artifact.Manifest.Record)
 	if err != nil {
 		return nil, err
 	}
-	decoder.AcceptStamped = true
 	var rows []record.Row
 	var row record.Row
-	for line := range bytes.Lines(data) {
-		if decoder.Decode(&row, &record.Message{Value: bytes.TrimSuffix(line, []byte("\n")), Timestamp: record.NoTimestamp}) == record.OK {
-			rows = append(rows, record.Row{Time: row.Time, Numbers: slices.Clone(row.Numbers)})
+	for _, name := range names {
+		data, err := os.ReadFile(d.path(name))
+		if err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(data) {
+			if decoder.Decode(&row, &record.Message{Value: bytes.TrimSuffix(line, []byte("\n")), Timestamp: record.NoTimestamp}) == record.OK {
+				rows = append(rows, record.Row{Time: row.Time, Numbers: slices.Clone(row.Numbers)})
+			}
 		}
 	}
 	return rows, nil
@@ -235,60 +424,60 @@ func (d *demo) checkLeak(ctx context.Context) error {
 	return nil
 }
 
-// learnFrom learns from a copy of the log in which change has had its way with
+// learnFrom learns from the topic once more, as if change had had its way with
 // every record that can be read, and returns the id of the artifact.
 func (d *demo) learnFrom(ctx context.Context, change func(at time.Time, fields map[string]json.RawMessage)) (id string, err error) {
-	in, err := os.Open(d.path("plant.jsonl"))
+	topic, err := stream.OpenTopic(ctx, d.pipeline.Client, d.pipeline.Topic, d.pipeline.Start)
 	if err != nil {
 		return "", err
 	}
-	defer in.Close()
-	out, err := os.CreateTemp(d.dir, ".altered-*.jsonl")
-	if err != nil {
-		return "", err
-	}
-	defer os.Remove(out.Name())
-	if err := errors.Join(alter(out, in, change), out.Close()); err != nil {
-		return "", err
-	}
-	source, err := d.files([]string{out.Name()}, "json")
-	if err != nil {
-		return "", err
-	}
-	plan := planOf(d.config)
-	fitter := stream.Fitter{Plan: plan, Source: source, NewDecoder: decoders(&plan.Record, false)}
+	defer topic.Close()
+	plan := d.pipeline.Plan
+	fitter := stream.Fitter{Plan: plan, Source: alteredSource{topic, change}, NewDecoder: decoders(&plan.Record, false)}
 	learned, err := fitter.Run(ctx)
 	if err != nil {
 		return "", err
 	}
-	result, err := learned.Freeze(identityOf(d.config))
+	result, err := learned.Freeze(d.pipeline.Identity)
 	if err != nil {
 		return "", err
 	}
 	return store.WriteArtifact(io.Discard, &result.Manifest, result.Frozen)
 }
 
-func alter(w io.Writer, r io.Reader, change func(at time.Time, fields map[string]json.RawMessage)) error {
-	out := bufio.NewWriter(w)
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		line := lines.Bytes()
+// An alteredSource is a source of JSON records with other values.
+type alteredSource struct {
+	stream.Source
+	change func(at time.Time, fields map[string]json.RawMessage)
+}
+
+func (s alteredSource) Open(ctx context.Context, partition int32) (stream.Reader, error) {
+	r, err := s.Source.Open(ctx, partition)
+	return alteredReader{r, s.change}, err
+}
+
+type alteredReader struct {
+	stream.Reader
+	change func(at time.Time, fields map[string]json.RawMessage)
+}
+
+func (r alteredReader) Read() ([]record.Message, error) {
+	messages, err := r.Reader.Read()
+	for i := range messages {
 		var fields map[string]json.RawMessage
 		var at time.Time
-		if json.Unmarshal(line, &fields) == nil && json.Unmarshal(fields["ts"], &at) == nil {
-			change(at, fields)
-			line, _ = json.Marshal(fields)
+		if json.Unmarshal(messages[i].Value, &fields) == nil && json.Unmarshal(fields["ts"], &at) == nil {
+			r.change(at, fields)
+			messages[i].Value, _ = json.Marshal(fields)
 		}
-		out.Write(line)
-		out.WriteByte('\n')
 	}
-	return errors.Join(lines.Err(), out.Flush())
+	return messages, err
 }
 
 // report prints the table: each feature before and after, and what became of
 // the records.
 func (d *demo) report() error {
-	raw, err := d.values("plant.jsonl")
+	raw, err := d.values(d.rawFiles()...)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -32,6 +30,7 @@ type sensor struct {
 var (
 	plantCutoff = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	plantStart  = plantCutoff.Add(-96 * time.Hour)
+	plantEnd    = plantStart.Add(plantMinutes * time.Minute)
 )
 
 const (
@@ -55,27 +54,22 @@ func newPlant(seed uint64) *plant {
 	return p
 }
 
-// A plantRecord is one line of the log and when it arrives there.
+// A plantRecord is what a sensor sent and when it arrives.
 type plantRecord struct {
 	arrival time.Time
+	sensor  string
 	line    []byte
 }
 
-// write writes the log in the order of arrival, and returns the number of lines.
-func (p *plant) write(w io.Writer) (int, error) {
-	var log []plantRecord
+// log returns the records of the six days in the order of arrival.
+func (p *plant) log() (log []plantRecord) {
 	for minute := range plantMinutes {
 		for i := range p.sensors {
 			log = append(log, p.record(&p.sensors[i], plantStart.Add(time.Duration(minute)*time.Minute)))
 		}
 	}
 	slices.SortStableFunc(log, func(a, b plantRecord) int { return a.arrival.Compare(b.arrival) })
-	out := bufio.NewWriter(w)
-	for i := range log {
-		out.Write(log[i].line)
-		out.WriteByte('\n')
-	}
-	return len(log), out.Flush()
+	return log
 }
 
 func (p *plant) record(s *sensor, minute time.Time) plantRecord {
@@ -112,7 +106,7 @@ func (p *plant) record(s *sensor, minute time.Time) plantRecord {
 	case 3:
 		line = bytes.Replace(line, []byte(`"`+s.name+`"`), []byte("null"), 1)
 	}
-	return plantRecord{arrival, line}
+	return plantRecord{arrival, s.name, line}
 }
 
 // appendField appends a value; now and then it is null or not there at all.
@@ -149,13 +143,14 @@ func (p *plant) valve(s *sensor) float64 {
 	return s.valve
 }
 
-// plantConfig is the configuration that the demo runs and leaves behind.
+// plantConfig is the configuration that the demo runs and leaves behind. KAFKA is
+// the embedded broker while it runs.
 const plantConfig = `# yaml-language-server: $schema=tare.schema.json
 version: 1
 pipeline: plant
 
 source:
-  file: {paths: [plant.jsonl]}
+  kafka: {brokers: ["${KAFKA:-localhost:9092}"], topic: sensors.raw}
 
 record:
   format: json
@@ -171,7 +166,7 @@ features:
 cutoff: {event_time: 2026-03-01T00:00:00Z, gap: 1h, out_of_orderness: 2m}
 
 sink:
-  file: {path: normalized.jsonl}
+  kafka: {topic: sensors.normalized}
 dead_letter:
-  file: {path: rejected.jsonl}
+  kafka: {topic: sensors.rejected}
 `
