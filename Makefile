@@ -54,6 +54,14 @@ bench:
 memory:
 	TARE_LONG=1 go test -run TestFlatMemory -v ./bench
 
+# kill -9 at the n-th system call of a kind, KILLS times: docs/reliability.md.
+KILLS ?= 1000
+
+.PHONY: kill
+kill:
+	command -v strace || { $(call try,apt-get update && apt-get install -y strace); }
+	TARE_KILL=1 TARE_KILLS=$(KILLS) go test -count=1 -timeout 60m -run TestRunKilledAtCall -v ./cmd/tare
+
 # A real Apache Kafka: kafkatest/README.md. The jars are fetched once; a JDK and
 # Maven too, if there are none.
 export KAFKA_JARS ?= $(CACHE)/kafka

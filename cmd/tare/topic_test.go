@@ -114,10 +114,13 @@ func (t *talk) String() string {
 	return t.text.String()
 }
 
-func (w *worker) start() (cmd *exec.Cmd, stderr *talk) {
+// start runs tare run, by way of another program if one is named.
+func (w *worker) start(by ...string) (cmd *exec.Cmd, stderr *talk) {
 	w.Helper()
-	cmd, stderr = exec.Command(w.binary, "run", "-c", "plant.yaml"), new(talk)
+	line := append(by, w.binary, "run", "-c", "plant.yaml")
+	cmd, stderr = exec.Command(line[0], line[1:]...), new(talk)
 	cmd.Dir, cmd.Stderr = w.dir, stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a kill of the group reaches both programs
 	if err := cmd.Start(); err != nil {
 		w.Fatal(err)
 	}
@@ -143,11 +146,31 @@ func (w *worker) written() (all [][][]*kgo.Record, n int64) {
 // returns the artifact's id.
 func (w *worker) finish(ends []int64) string {
 	w.Helper()
+	cmd, stderr := w.start()
+	ended := w.untilWritten(cmd, stderr, ends)
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		w.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		w.Fatalf("SIGTERM: %v, want exit 0\n%s", err, stderr)
+	}
+	artifact, err := store.OpenArtifact(w.artifact())
+	if err != nil {
+		w.Fatal(err)
+	}
+	return artifact.ID
+}
+
+func (w *worker) artifact() string { return filepath.Join(w.dir, "state", "plant-1.npz") }
+
+// untilWritten waits until all of the topic is written. The channel then tells
+// how the process ends.
+func (w *worker) untilWritten(cmd *exec.Cmd, stderr *talk, ends []int64) <-chan error {
+	w.Helper()
 	want := int64(0)
 	for _, e := range ends {
 		want += e
 	}
-	cmd, stderr := w.start()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -159,7 +182,7 @@ func (w *worker) finish(ends []int64) string {
 		if time.Now().After(deadline) {
 			w.Fatalf("not all is written after a minute\n%s", stderr)
 		}
-		if _, err := os.Stat(filepath.Join(w.dir, "state", "plant-1.npz")); err == nil && strings.Contains(stderr.String(), "normalizing") {
+		if _, err := os.Stat(w.artifact()); err == nil && strings.Contains(stderr.String(), "normalizing") {
 			n := int64(0)
 			for _, topic := range plantOutputs {
 				if w.exists(topic) {
@@ -169,21 +192,10 @@ func (w *worker) finish(ends []int64) string {
 				}
 			}
 			if n >= want {
-				break
+				return ended
 			}
 		}
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		w.Fatal(err)
-	}
-	if err := <-ended; err != nil {
-		w.Fatalf("SIGTERM: %v, want exit 0\n%s", err, stderr)
-	}
-	artifact, err := store.OpenArtifact(filepath.Join(w.dir, "state", "plant-1.npz"))
-	if err != nil {
-		w.Fatal(err)
-	}
-	return artifact.ID
 }
 
 // exists reports whether the cluster has the topic: the outputs are made at
