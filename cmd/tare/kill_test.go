@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -81,10 +82,7 @@ type killing struct {
 
 func (k *killing) points() int { return k.hits["fit"] + k.hits["freeze"] + k.hits["normalize"] }
 
-// produceTakes makes the broker slow, so that a run takes longer than it waits
-// between two commits, and dies with batches on their way. These may still arrive
-// when the next run has started.
-const produceTakes = 100 * time.Millisecond
+const rejectBytes = 200
 
 // topic returns a worker on a cluster of its own, with the plant's records and
 // behind them, in partition 1, many that are no JSON and one that is.
@@ -95,17 +93,27 @@ func (k *killing) topic(t *testing.T) (*worker, *kafkatest.Oracle) {
 	last := plant[len(plant)-1]
 	var records []*kgo.Record
 	for n := range k.rejects {
-		records = append(records, &kgo.Record{Value: fmt.Appendf(nil, "not JSON %0200d", n), Timestamp: last.Timestamp})
+		records = append(records, &kgo.Record{Value: fmt.Appendf(nil, "not JSON %0*d", rejectBytes, n), Timestamp: last.Timestamp})
 	}
 	records = append(records, &kgo.Record{Key: last.Key, Value: last.Value, Timestamp: last.Timestamp})
 	w.cluster.Produce(t, "raw", 1, records...)
 	oracle.Expect(records...)
-	fake := w.cluster.Fake
-	fake.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
-		fake.SleepControl(func() { time.Sleep(produceTakes) })
+	k.slow(w.cluster.Fake)
+	return w, oracle
+}
+
+// slow lets a batch take its time, by its bytes: together those that are rejected
+// take longer than a run waits between two commits. So runs die with batches on
+// their way and with commits behind them, and batches of a dead one arrive when
+// the next has started.
+func (k *killing) slow(fake *kfake.Cluster) {
+	const all = 2 * time.Second
+	perByte := all / time.Duration(k.rejects*rejectBytes)
+	fake.ControlKey(int16(kmsg.Produce), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		size := len(r.AppendTo(nil))
+		fake.SleepControl(func() { time.Sleep(20*time.Millisecond + time.Duration(size)*perByte) })
 		return nil, nil, false
 	})
-	return w, oracle
 }
 
 // calm runs without a kill, twice: for the artifact, and for the calls.
@@ -166,6 +174,11 @@ func (k *killing) round(t *testing.T, kills int) {
 	w, oracle := k.topic(t)
 	ends := w.cluster.EndOffsets(t, "raw")
 	var points []string
+	defer func() {
+		if t.Failed() {
+			t.Logf("it was killed at %s", strings.Join(points, ", "))
+		}
+	}()
 	phase := "fit"
 	for range kills {
 		call, n := k.draw(phase)
@@ -180,9 +193,6 @@ func (k *killing) round(t *testing.T, kills int) {
 	all, _ := w.written()
 	if err := oracle.Check(ends, all...); err != nil {
 		t.Error(err)
-	}
-	if t.Failed() {
-		t.Logf("it was killed at %s", strings.Join(points, ", "))
 	}
 }
 
