@@ -148,6 +148,10 @@ func (f *feature) observe(slot int32, x float64) error {
 // Series returns the number of series.
 func (s *State) Series() int { return s.series.Len() }
 
+// Overflow returns the number of records of series beyond max_series, which
+// were not learned.
+func (s *State) Overflow() uint64 { return s.overflow }
+
 // Records returns the number of records taken in, those of series beyond
 // max_series too. It goes over all series.
 func (s *State) Records() uint64 {

@@ -24,6 +24,7 @@ type Partition struct {
 // in-sync replicas, or that it never will be.
 type Ack struct {
 	Partition *Partition
+	Bytes     int // of the batch, before compression
 	Err       error
 }
 
@@ -48,7 +49,7 @@ func (p *Partition) append(ctx context.Context) {
 	defer close(p.done)
 	for w := range p.jobs {
 		_, err := p.appender.Append(ctx, w)
-		p.acks <- Ack{p, err}
+		p.acks <- Ack{p, w.Size(), err}
 	}
 }
 

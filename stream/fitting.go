@@ -35,6 +35,7 @@ type fitting struct {
 // having saved what it knows.
 func (f *fitting) run(ctx context.Context) error {
 	defer f.reading.close()
+	defer f.saver.quit()
 	for {
 		changed := f.life.log.Changed()
 		if done, err := f.decide(ctx); done || err != nil {
@@ -116,12 +117,15 @@ func (f *fitting) sealByOthers(ctx context.Context) error {
 		return nil
 	}
 	id := f.part.Range().Partition
-	if request := f.life.log.State().Freeze; request != nil && f.part.Seal().Reason != fit.ByManual && f.part.Seal().Reason != fit.ByEnd {
+	if request := f.life.log.State().Freeze; request != nil {
 		seal := fit.Seal{Offset: max(request.Ends[id], f.part.Next()), Reason: fit.ByManual}
-		if err := f.control.Seal(ctx, id, seal); err != nil {
+		if seal.Offset >= f.part.Seal().Offset {
+			return nil // it ends before that by itself
+		}
+		if err := f.part.SealAt(seal); err != nil {
 			return err
 		}
-		return f.part.SealAt(seal)
+		return f.control.Seal(ctx, id, seal)
 	}
 	if f.silent() {
 		return f.part.SealAt(fit.Seal{Offset: f.part.Next(), Reason: fit.ByIdleness})
@@ -147,7 +151,7 @@ func (f *fitting) publish() {
 	s.CheckpointAt, s.CheckpointTook, s.CheckpointBytes, s.Error = saved.CheckpointAt, saved.CheckpointTook, saved.CheckpointBytes, saved.Error
 	s.Next, s.End, s.LogStart, s.Gaps = f.part.Next(), f.reading.end, f.reading.logStart, f.reading.gone
 	s.Committed = f.saver.last
-	s.Fit, s.Series = *f.part.Counts(), f.state.Series()
+	s.Fit, s.Series, s.Over = *f.part.Counts(), f.state.Series(), f.state.Overflow()
 	if s.Fit.Oldest <= s.Fit.Newest {
 		s.Newest = time.Unix(0, s.Fit.Newest)
 	}

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"sync/atomic"
@@ -43,7 +42,7 @@ type following struct {
 	source  []byte // its tare-source
 	flags   []byte
 	headers []kafka.Header
-	deads   int64
+	gone    int64         // offsets that were learned from and are not written
 	safe    *atomic.Int64 // everything below is in the outputs, or needs not be
 	status  PartitionStatus
 	done    int64 // every record below has been dealt with
@@ -123,7 +122,10 @@ func (f *following) run(ctx context.Context) error {
 			}
 			f.status.Fences++
 		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), f.settle())
+			if err := f.settle(); err != nil {
+				f.life.Log.Warn("not all that was sent is acknowledged; the next start goes on from what the outputs hold", "partition", f.status.Partition, "error", err)
+			}
+			return context.Cause(ctx)
 		}
 		flush.Reset(f.sendDue())
 	}
@@ -188,6 +190,7 @@ func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y 
 	o := f.splits[split]
 	if m.Offset <= o.holds {
 		f.status.Skipped++
+		f.counts.Written--
 		return nil
 	}
 	f.value = f.encoder.Append(f.value[:0], m.Value, row, y, mark)
@@ -252,7 +255,7 @@ func (f *following) bury(m *record.Message, why string) error {
 		return nil
 	}
 	f.counts.Buried++
-	if f.deads++; f.life.DeadLimit > 0 && f.deads > f.life.DeadLimit {
+	if n := f.life.deads.Add(1); f.life.DeadLimit > 0 && n > f.life.DeadLimit {
 		return &LimitError{f.life.DeadLimit}
 	}
 	return nil
@@ -306,6 +309,7 @@ func (f *following) land(ack sink.Ack) error {
 		return ack.Err
 	}
 	f.status.Batches++
+	f.status.Appended += int64(ack.Bytes)
 	f.publish()
 	return nil
 }
@@ -340,7 +344,7 @@ func (f *following) publish() {
 	f.safe.Store(safe)
 	s := &f.status
 	s.Next, s.End, s.LogStart, s.Normalize = f.done, f.reading.end, f.reading.logStart, f.counts
-	s.Gaps = f.reading.gone
+	s.Gaps = f.gone + f.reading.gone
 	s.Inflight = s.Next - safe
 	f.life.Monitor.Update(func(all *Status) {
 		was := &all.Partitions[s.Partition]

@@ -272,7 +272,7 @@ func (l *life) position(ctx context.Context, f *following, p int32, start int64,
 	}
 	if first[0] > start && first[0] <= f.Seals[p] {
 		l.Log.Warn("records that were learned from are gone, and are not written", "topic", l.Topic, "partition", p, "from", start, "to", first[0]-1)
-		f.status.Gaps += first[0] - start
+		f.gone = first[0] - start
 		return first[0], nil
 	}
 	return start, nil

@@ -103,6 +103,14 @@ func TestNormalize(t *testing.T) {
 	if err := oracle.Check(ends, written...); err != nil {
 		t.Fatal(err)
 	}
+	var total, sent int64
+	for _, q := range p.Monitor.Status().Partitions {
+		total += q.Normalize.Written + q.Normalize.Buried
+		sent += q.Appended
+	}
+	if want := ends[0] + ends[1] + ends[2]; total != want || sent < 100*want {
+		t.Errorf("%d records written and buried of %d, in %d bytes", total, want, sent)
+	}
 	source := c.Consume(t, topic)
 	for i, want := range []string{"train", "gap", "live"} {
 		for _, r := range written[i][0] {

@@ -67,6 +67,7 @@ type life struct {
 	mark     []byte
 	meta     record.Meta
 	settings map[string]map[string]string // of the output topics
+	deads    atomic.Int64                 // dead letters of all partitions
 	hard     context.Context              // ends some seconds after the pass was told to stop
 }
 
@@ -143,14 +144,14 @@ func (l *life) assigned(all int) {
 // semantics is all of the configuration that decides what is learned.
 type semantics struct {
 	Topic string    `json:"topic"`
-	Start StartAt   `json:"start"`
+	Start Start     `json:"start"`
 	Plan  *fit.Plan `json:"plan"`
 }
 
 // agree writes the semantic configuration down, or refuses one that differs from
 // what the pipeline was begun with.
 func (l *life) agree(ctx context.Context) error {
-	want := semantics{l.Topic, l.Start.At, l.Plan}
+	want := semantics{l.Topic, l.Start, l.Plan}
 	text, err := json.Marshal(want)
 	if err != nil {
 		return err
@@ -197,6 +198,7 @@ func (l *life) frozen() (*store.Artifact, error) {
 	case artifact.ID != pointer.ID:
 		return nil, &store.ExistsError{Path: l.ArtifactPath(), Have: artifact.ID, Want: pointer.ID}
 	}
+	l.clean()
 	return artifact, nil
 }
 
@@ -284,8 +286,13 @@ func (l *life) freeze(ctx context.Context, all []*fitting) (*store.Artifact, err
 		return nil, err
 	}
 	l.Monitor.Update(func(s *Status) { s.Artifact, s.FrozenAt = id, time.Now() })
+	l.clean()
+	return store.OpenArtifact(l.ArtifactPath())
+}
+
+// clean removes the checkpoints of a fit that has been frozen.
+func (l *life) clean() {
 	if err := os.RemoveAll(l.checkpoints()); err != nil {
 		l.Log.Warn("checkpoints are needed no more, but cannot be removed", "error", err)
 	}
-	return store.OpenArtifact(l.ArtifactPath())
 }

@@ -153,6 +153,52 @@ func TestPipelineConfiguration(t *testing.T) {
 		t.Errorf("got %T, want a RefusedError", err)
 	}
 	wantErr(t, err, "min_samples: was 2, is 3", "revision")
+	p.Plan.MinSamples = 2
+	p.Start = Start{At: AtOffsets, Offsets: map[int32]int64{0: 5, 1: 0, 2: 0}}
+	_, err = p.Freeze(t.Context())
+	wantErr(t, err, "start.at", "start.offsets")
+}
+
+// TestPipelineFreezeBehindOffsets: a request to freeze moves no seal back that
+// the cutoff names before it, and brings one forward that it names behind it.
+func TestPipelineFreezeBehindOffsets(t *testing.T) {
+	c := kafkatest.Fake(t)
+	topic, _, _ := plant(t, c)
+	p := pipeline(t, c, topic, t.TempDir())
+	p.Plan.Cutoff = fit.Cutoff{Kind: fit.Offsets, Offsets: map[int32]int64{0: 100, 1: 100, 2: 5000}}
+	log, err := coord.Open(t.Context(), p.Client, coord.Topic("test", 1), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Close()
+	if err := coord.RequestFreeze(t.Context(), p.Client, coord.Topic("test", 1), coord.Freeze{Ends: map[int32]int64{0: 400, 1: 300, 2: 1500}}); err != nil {
+		t.Fatal(err)
+	}
+	artifact, err := p.Freeze(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []fit.Seal{{Offset: 100, Reason: fit.ByOffset}, {Offset: 100, Reason: fit.ByOffset}, {Offset: 1500, Reason: fit.ByManual}} {
+		if r := artifact.Manifest.Ranges[i]; r.Seal != want.Offset || r.Reason != want.Reason {
+			t.Errorf("partition %d seals at %d (%s), want %+v", i, r.Seal, r.Reason, want)
+		}
+	}
+}
+
+// TestPipelineOverflow counts the records of series that there is no room for.
+func TestPipelineOverflow(t *testing.T) {
+	c := kafkatest.Fake(t)
+	topic, _, _ := plant(t, c)
+	p := pipeline(t, c, topic, t.TempDir())
+	p.Plan.MaxSeries = 3
+	if _, err := p.Freeze(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range p.Monitor.Status().Partitions {
+		if q.Over == 0 || int64(q.Over) >= q.Fit.Train {
+			t.Errorf("partition %d: %d records over max_series, of %d", q.Partition, q.Over, q.Fit.Train)
+		}
+	}
 }
 
 // TestPipelineManual seals where the request to freeze says.

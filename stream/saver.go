@@ -54,7 +54,7 @@ func (s *saver) step(part *fit.Partition, state *fit.State) {
 func (s *saver) begin(part *fit.Partition, state *fit.State) {
 	s.meta = store.CheckpointMeta{Format: store.CheckpointFormat, Fingerprint: s.fingerprint, Topic: s.topic, TopicID: s.topicID, Progress: part.Progress()}
 	s.snapshot, s.began = state.Snapshot(), time.Now()
-	s.pieces, s.spare, s.result = make(chan []byte, 2), make(chan []byte, 2), make(chan saved, 1)
+	s.pieces, s.spare, s.result = make(chan []byte, 3), make(chan []byte, 2), make(chan saved, 1) // two pieces, and the end
 	s.spare <- nil
 	s.spare <- nil
 	go write(s.dir, s.meta, s.pieces, s.spare, s.result)
@@ -146,6 +146,11 @@ func (s *saver) stop(part *fit.Partition, state *fit.State, deadline time.Time) 
 			s.advance(deadline)
 		}
 	}
+	s.quit()
+}
+
+// quit gives up a snapshot under way, and waits for the goroutine that writes.
+func (s *saver) quit() {
 	if s.snapshot != nil {
 		s.snapshot.Discard()
 		s.snapshot = nil

@@ -14,9 +14,9 @@ import (
 
 // A Start says where the fit of a topic begins.
 type Start struct {
-	At      StartAt
-	Time    time.Time       // AtTime: the first record with a Kafka timestamp not before it
-	Offsets map[int32]int64 // AtOffsets: by partition; it names all
+	At      StartAt         `json:"at"`
+	Time    time.Time       `json:"time,omitzero"`     // AtTime: the first record with a Kafka timestamp not before it
+	Offsets map[int32]int64 `json:"offsets,omitempty"` // AtOffsets: by partition; it names all
 }
 
 // A StartAt is a way to say where the fit of a topic begins.
