@@ -208,6 +208,7 @@ func TestInterruptedOutput(t *testing.T) {
 	}()
 	var stderr strings.Builder
 	code := run(ctx, []string{"transform", "-a", artifact, "-o", "out.jsonl", "--dead-letter", "dead.jsonl"}, in, io.Discard, &stderr)
+	in.Close() // ends the write that the interrupted pass did not read
 	if code != exitInterrupted {
 		t.Errorf("exit code %d, want %d\n%s", code, exitInterrupted, stderr.String())
 	}
