@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -75,6 +76,34 @@ func BenchmarkJSON(b *testing.B) {
 	}
 	f("short", plantRecords(1024, false))
 	f("17digits", plantRecords(1024, true))
+}
+
+// BenchmarkGlance finds the time of the same records, and of some where it stands
+// last.
+func BenchmarkGlance(b *testing.B) {
+	f := func(name string, records [][]byte) {
+		b.Run(name, func(b *testing.B) {
+			d, err := record.NewJSON(plantSchema())
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(size(records))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, ok := d.Glance(&record.Message{Value: records[i%len(records)], Timestamp: record.NoTimestamp}); !ok {
+					b.Fatalf("%s", records[i%len(records)])
+				}
+			}
+		})
+	}
+	records := plantRecords(1000, false)
+	f("second", records)
+	for i, r := range records {
+		at := bytes.Index(r, []byte(`"ts"`))
+		end := at + bytes.IndexByte(r[at:], ',') + 1
+		records[i] = slices.Concat(r[:at], r[end:len(r)-1], []byte(","), r[at:end-1], []byte("}"))
+	}
+	f("last", records)
 }
 
 func BenchmarkEncodingJSON(b *testing.B) {

@@ -21,6 +21,7 @@ type JSON struct {
 	scan scanner
 	root *branch
 	turn uint64 // counts the records
+	time string // see topTime
 	key  []byte // holds a key whose escapes were resolved
 }
 
@@ -37,7 +38,7 @@ func NewJSON(s *schema.Schema) (*JSON, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &JSON{reader: newReader(s), root: root}
+	d := &JSON{reader: newReader(s), root: root, time: topTime(s)}
 	d.scan.depth = d.limits.Depth
 	return d, nil
 }

@@ -253,7 +253,7 @@ func compare(t testing.TB, d *JSON, row *Row, value []byte) {
 	t.Helper()
 	want := consult(d.schema, value)
 	d.AcceptStamped = true
-	got := d.Decode(row, inFile(value))
+	got := decodeWithin(t, d, row, inFile(value))
 	if got != want.reason {
 		t.Fatalf("%q: got %s (%s), want %s", value, got, d.Detail(), want.reason)
 	}
@@ -265,6 +265,9 @@ func compare(t testing.TB, d *JSON, row *Row, value []byte) {
 	}
 	if row.Timed != want.timed || row.Timed && row.Time != want.time {
 		t.Fatalf("%q: time %d %v, want %d %v", value, row.Time, row.Timed, want.time, want.timed)
+	}
+	if at, ok := d.Glance(inFile(value)); ok && got == OK && at != row.Time {
+		t.Fatalf("%q: time %d at a glance, want %d", value, at, row.Time)
 	}
 	if got != BadSeries && string(row.Series) != want.series {
 		t.Fatalf("%q: series %q, want %q", value, row.Series, want.series)
@@ -444,6 +447,9 @@ func TestGoldenPipeline(t *testing.T) {
 		}
 		rejected[reason]++
 		compare(t, d, &row, records[i])
+		if _, ok := d.Glance(inFile(records[i])); reason == OK && !ok {
+			t.Errorf("line %d: no time at a glance: %s", i, records[i])
+		}
 	}
 	if rejected[OK] != 4858 || rejected[Syntax] != 47 || rejected[BadType] != 55 {
 		t.Errorf("counted %v", rejected)
