@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 )
 
@@ -89,25 +90,32 @@ func trim(digits uint64, places int) (uint64, int) {
 // appendFixed appends ±digits·10^-places, where digits has at most 17 of them and
 // 0 < places < 24.
 func appendFixed(dst []byte, neg bool, digits uint64, places int) []byte {
-	var b [26]byte // digits to the end; the whole ones move left to make room for the point
-	binary.LittleEndian.PutUint64(b[2:], '0'*ones+digits/1e16<<56)
-	binary.LittleEndian.PutUint64(b[10:], text8(digits/1e8%1e8))
-	binary.LittleEndian.PutUint64(b[18:], text8(digits%1e8))
-	count := bits.Len64(digits) * 1233 >> 12 // log10(2), rounded down
-	if digits >= tens[count] {
-		count++
-	}
-	point := len(b) - 1 - places
-	start := min(len(b)-1-count, point-1)
-	for i := start; i < point; i++ {
-		b[i] = b[i+1]
-	}
-	b[point] = '.'
+	dst = slices.Grow(dst, 48) // room for all of it, and for what is written behind it
 	if neg {
-		start--
-		b[start] = '-'
+		dst = append(dst, '-')
 	}
-	return append(dst, b[start:]...)
+	kept := min(places, 16)
+	whole := digits / tens[kept]
+	digits -= whole * tens[kept]
+	if places > kept { // whole stands behind the point, too
+		n := len(dst)
+		copy(dst[n:n+8], "0.000000")
+		dst = append(dst[:n+2+places-17], byte('0'+whole))
+	} else {
+		dst = append(appendWhole(dst, whole), '.')
+	}
+	n := len(dst)
+	digits *= tens[16-kept]
+	binary.LittleEndian.PutUint64(dst[n:n+8], text8(digits/1e8))
+	binary.LittleEndian.PutUint64(dst[n+8:n+16], text8(digits%1e8))
+	return dst[:n+kept]
+}
+
+func appendWhole(dst []byte, n uint64) []byte {
+	if n < 10 {
+		return append(dst, byte('0'+n))
+	}
+	return strconv.AppendUint(dst, n, 10)
 }
 
 // text8 returns the eight digits of n, the first one in the lowest byte: fours
