@@ -7,16 +7,6 @@ import (
 	"tare/welford"
 )
 
-// welfordPlain is the textbook update of each value: the peer of the benchmarks.
-type welfordPlain struct{ n, mean, m2 float64 }
-
-func (w *welfordPlain) add(x float64) {
-	w.n++
-	d := x - w.mean
-	w.mean += d / w.n
-	w.m2 += d * (x - w.mean)
-}
-
 func normals(n int) []float64 {
 	r := rand.New(rand.NewPCG(1, 2))
 	x := make([]float64, n)
@@ -24,13 +14,6 @@ func normals(n int) []float64 {
 		x[i] = r.NormFloat64()
 	}
 	return x
-}
-
-func BenchmarkWelfordPlain(b *testing.B) {
-	x, w := normals(1<<12), new(welfordPlain)
-	for i := 0; b.Loop(); i++ {
-		w.add(x[i&(1<<12-1)])
-	}
 }
 
 func BenchmarkRunningAdd(b *testing.B) {
