@@ -1,11 +1,11 @@
 package sketch
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
-
-	"github.com/axiomhq/hyperloglog"
+	"math/bits"
 )
 
 // HashID names the hash functions of Distinct. Counters can be merged only if
@@ -22,14 +22,16 @@ const (
 )
 
 // Distinct estimates the number of distinct values seen, with a standard error
-// of 0.81 %: a HyperLogLog with 2^14 registers, 16 KiB. The order of the values
-// leaves no trace. The zero value has seen none; do not copy one after use.
+// of 0.81 %: a HyperLogLog with 2^14 registers, 16 KiB (Flajolet and others,
+// "HyperLogLog: the analysis of a near-optimal cardinality estimation
+// algorithm", 2007). The order of the values leaves no trace. The zero value has
+// seen none; do not copy one after use.
 type Distinct struct {
-	counter *hyperloglog.Sketch // dense; nil is all registers zero
+	ranks *[registers]byte // nil is all zero
 }
 
 // NewDistinct returns a counter that has seen no values.
-func NewDistinct() *Distinct { return &Distinct{hyperloglog.NewNoSparse()} }
+func NewDistinct() *Distinct { return &Distinct{new([registers]byte)} }
 
 // Add takes a number. -0 and 0 are one value.
 func (d *Distinct) Add(x float64) { d.insert(hashFloat(x)) }
@@ -38,38 +40,42 @@ func (d *Distinct) Add(x float64) { d.insert(hashFloat(x)) }
 // each: they may have hashes in common.
 func (d *Distinct) AddBytes(b []byte) { d.insert(hashBytes(b)) }
 
+// insert keeps, in the register that the highest bits of a hash choose, the
+// greatest rank that the others had: one more than the zeros they start with.
 func (d *Distinct) insert(hash uint64) {
-	if d.counter == nil {
+	if d.ranks == nil {
 		*d = *NewDistinct()
 	}
-	d.counter.InsertHash(hash)
+	rank := byte(bits.LeadingZeros64(hash<<precision|1<<(precision-1)) + 1)
+	if r := &d.ranks[hash>>(64-precision)]; rank > *r {
+		*r = rank
+	}
 }
 
 // Merge takes all values that o has seen: exactly as if d had seen them itself.
 func (d *Distinct) Merge(o *Distinct) {
-	if o.counter == nil {
+	if o.ranks == nil {
 		return
 	}
-	if d.counter == nil {
+	if d.ranks == nil {
 		*d = *NewDistinct()
 	}
-	d.counter.Merge(o.counter) // fails only where the precisions differ
+	for i, rank := range o.ranks {
+		d.ranks[i] = max(d.ranks[i], rank)
+	}
 }
 
 // Estimate returns the estimated number of distinct values.
 //
 // It is Ertl's improved raw estimator ("New cardinality estimation algorithms
 // for HyperLogLog sketches", arXiv 1702.01284, algorithm 6), which is unbiased
-// from 0 on. The library's own estimate takes logarithms, whose last bits
-// depend on the CPU; this one is the same everywhere.
+// from 0 on, and takes no logarithms, whose last bits depend on the CPU.
 func (d *Distinct) Estimate() uint64 {
-	if d.counter == nil {
+	if d.ranks == nil {
 		return 0
 	}
-	var buf [DistinctSize + libraryHeader]byte
-	b, _ := d.AppendBinary(buf[:0])
 	var counts [maxRank + 1]float64 // registers by rank
-	for _, rank := range b[1:] {
+	for _, rank := range d.ranks {
 		counts[rank]++
 	}
 	z := registers * tau(1-float64(counts[maxRank]/registers))
@@ -107,25 +113,15 @@ func tau(x float64) float64 {
 	return z / 3
 }
 
-// The library writes a dense sketch as a header of 8 bytes (version 2, p, 0,
-// dense, number of registers in big-endian) and the registers.
-const libraryHeader = 8
-
 // AppendBinary appends the binary form of d to b: a version byte, 1, and the
 // 2^14 registers. Counters that have seen the same values have the same bytes.
 // The error is nil.
 func (d *Distinct) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, version)
-	if d.counter == nil {
+	if d.ranks == nil {
 		return append(b, make([]byte, registers)...), nil
 	}
-	at := len(b)
-	b, err := d.counter.AppendBinary(b)
-	if err != nil {
-		return b, err
-	}
-	copy(b[at:], b[at+libraryHeader:])
-	return b[:at+registers], nil
+	return append(b, d.ranks[:]...), nil
 }
 
 // UnmarshalBinary sets d to what AppendBinary wrote, or returns an error and
@@ -135,12 +131,13 @@ func (d *Distinct) UnmarshalBinary(data []byte) error {
 		return fmt.Errorf("sketch: counter of %d bytes and version % x, want %d bytes and version %d",
 			len(data), data[:min(len(data), 1)], DistinctSize, version)
 	}
-	dense := binary.BigEndian.AppendUint32([]byte{2, precision, 0, 0}, registers)
-	read := new(hyperloglog.Sketch)
-	if err := read.UnmarshalBinary(append(dense, data[1:]...)); err != nil {
-		return fmt.Errorf("sketch: registers of a counter: %w", err)
+	read := (*[registers]byte)(bytes.Clone(data[1:]))
+	for i, rank := range read {
+		if rank > maxRank {
+			return fmt.Errorf("sketch: register %d of a counter is %d, want at most %d", i, rank, maxRank)
+		}
 	}
-	d.counter = read
+	d.ranks = read
 	return nil
 }
 
