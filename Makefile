@@ -31,11 +31,22 @@ lint:
 race:
 	@.ci/skips go test -race -shuffle=on -json ./...
 
-# The pinned hashes of welford, sketch and scale must come out of a build for
-# newer processors too, and no product that feeds a sum may be fused with it.
-bits:
+# The pinned hashes of states, functions and artifacts must come out of builds
+# for the oldest, for newer and for other processors (arm64, under qemu-user), and
+# no product that feeds a sum may be fused with it.
+bits: pinned
 	GOAMD64=v3 go test $(SUMS) ./store ./cmd/tare
+
+.PHONY: pinned
+pinned:
+	@.ci/pinned $(SUMS) ./store ./bench/accuracy
 	@.ci/fused $(SUMS)
+
+# Every bar of accuracy, measured in full: some minutes. It writes
+# docs/accuracy.md and fails where a bar is missed.
+.PHONY: accuracy
+accuracy:
+	go run ./bench/accuracy
 
 fuzz:
 	@.ci/fuzz $(FUZZTIME)
@@ -47,8 +58,41 @@ python:
 	test -x $(VENV)/bin/python || $(MAKE) downloads
 	$(VENV)/bin/python -m pytest -q python
 
+# What has been measured goes to bench/results, with the machine and its load, and
+# the table of docs/benchmarks.md is printed. BENCHTIME=0.2s is quicker.
+RESULTS   := bench/results/$(shell date +%F)
+BENCHTIME ?= 1s
+BENCHMARK := go test -run '^$$' -benchmem -cpu 1 -count 6 -benchtime $(BENCHTIME) -timeout 60m
+.PHONY: bench-growth bench-resident bench-python
+
 bench:
-	go test -run '^$$' -bench . -benchmem -cpu 1 -count 6 ./bench
+	cd bench/peers/libraries && { $(call try,go mod download); }
+	{ uname -srm && echo "$$(nproc) processors" && uptime && \
+	  $(BENCHMARK) -bench . ./bench && \
+	  cd bench/peers/libraries && $(BENCHMARK) -bench . . && uptime; } > $(RESULTS)-parts.txt
+	go run ./bench/table < $(RESULTS)-parts.txt
+
+# Cost over the records read and over the series, as two charts. A tenth:
+# RECORDS=10000000 SERIES=100000.
+RECORDS ?= 100000000
+SERIES  ?= 1000000
+bench-growth:
+	go test -count=1 -timeout 120m -run TestGrowth -v ./bench -records $(RECORDS) -series $(SERIES) -save $(CURDIR)/$(RESULTS)-growth.txt
+	go run ./bench/plot history < $(RESULTS)-growth.txt > docs/growth-history.svg
+	go run ./bench/plot series < $(RESULTS)-growth.txt > docs/growth-series.svg
+
+# 250,000 series with a digest on each of eight features: 4.5 GiB.
+bench-resident:
+	go test -count=1 -timeout 60m -run TestResident -v ./bench -resident 250000 > $(RESULTS)-resident.txt
+	@cat $(RESULTS)-resident.txt
+
+# Beside scikit-learn and River, which it installs.
+bench-python:
+	python3 -m venv $(CACHE)/peers
+	$(call try,$(CACHE)/peers/bin/pip install --quiet --cache-dir $(CACHE)/pip -r bench/peers/python/requirements.txt)
+	go build -o $(CACHE)/tare ./cmd/tare
+	OMP_NUM_THREADS=1 $(CACHE)/peers/bin/python bench/peers/python/bench_peers.py $(CACHE)/tare > $(RESULTS)-python.txt
+	@cat $(RESULTS)-python.txt
 
 # Ten million records through both passes: the heap does not grow.
 memory:

@@ -288,7 +288,7 @@ func percentile(x []float64, q float64) float64 {
 	if len(x) == 0 {
 		return math.NaN()
 	}
-	at := q * float64(len(x)-1)
+	at := float64(q * float64(len(x)-1))
 	i := min(int(at), len(x)-1)
 	a, b, t := x[i], x[min(i+1, len(x)-1)], at-float64(i)
 	if t >= 0.5 {

@@ -1,120 +1,175 @@
 package sketch_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"github.com/influxdata/tdigest"
+
+	"tare/internal/accuracy"
 	"tare/sketch"
 )
 
-var quartiles = []float64{.25, .5, .75}
+var (
+	quartiles = []float64{.25, .5, .75}
+	ends      = []float64{.001, .999}
+)
 
-// rankErrors returns the rank errors of s at the given ranks.
-func rankErrors(s *sketch.Quantiles, sorted, ranks []float64) (all []float64) {
+// answers are the rank errors of s, and of influxdata/tdigest with the same
+// values, at the given ranks.
+type answers struct{ ours, peers []float64 }
+
+func (a *answers) add(s *sketch.Quantiles, peer *tdigest.TDigest, sorted, ranks []float64) {
 	var c sketch.Curve
 	s.Curve(&c)
 	for _, q := range ranks {
-		all = append(all, rankError(sorted, q, c.Quantile(q)))
+		a.ours = append(a.ours, accuracy.RankError(sorted, q, c.Quantile(q)))
+		a.peers = append(a.peers, accuracy.RankError(sorted, q, peer.Quantile(q)))
 	}
-	return all
 }
 
-// The error of quartiles is within a bar that falls with n; from 100,000 values
-// on, so are the ends.
+// check holds each answer against the bar of row.
+func (a *answers) check(row *accuracy.Row, format string, args ...any) {
+	for i, e := range a.ours {
+		row.Check(e, format, args...)
+		row.Peer(a.peers[i])
+	}
+}
+
+// share returns the error that so many of a thousand answers are within.
+func share(errors []float64, perMille int) float64 {
+	sorted := slices.Sorted(slices.Values(errors))
+	return sorted[(len(sorted)-1)*perMille/1000]
+}
+
+func rootMeanSquare(errors []float64) float64 {
+	squares := 0.
+	for _, e := range errors {
+		squares += float64(e * e)
+	}
+	return math.Sqrt(squares / float64(len(errors)))
+}
+
+// The error of quartiles is within a bar that falls with n; so are the ends of
+// many values.
 func TestRankError(t *testing.T) {
-	f := func(n, seeds int, bar, rms, ends float64) {
+	f := func(n int, many string, seeds, manySeeds int) {
 		t.Helper()
+		if long() {
+			seeds = manySeeds
+		}
+		if seeds == 0 {
+			return
+		}
+		worst := accuracy.Of(t, "quartiles of "+many+" values")
+		var rms, tails *accuracy.Row
+		if n <= 300_000 {
+			rms = accuracy.Of(t, "root mean square over the quartiles of "+many+" values")
+		}
+		if n >= 300_000 {
+			tails = accuracy.Of(t, "0.001 and 0.999 of "+many+" values")
+		}
+		var all answers
 		for _, shape := range continuous {
-			squares, count := 0., 0.
+			var ofShape answers
 			for seed := range seeds {
 				x := shape.make(rand.New(rand.NewPCG(uint64(n), uint64(seed))), n)
-				s := sketchOf(t, x)
+				s, peer := sketchOf(t, x), peerOf(x)
 				slices.Sort(x)
-				for i, e := range rankErrors(s, x, quartiles) {
-					if e > bar {
-						t.Errorf("%s, %d values, seed %d: rank error %.3f %% at %v, want up to %.2f %%", shape.name, n, seed, 100*e, quartiles[i], 100*bar)
-					}
-					squares += e * e
-					count++
-				}
-				if n < 100_000 {
-					continue
-				}
-				for _, e := range rankErrors(s, x, []float64{.001, .999}) {
-					if e > ends {
-						t.Errorf("%s, %d values, seed %d: rank error %.4f %% at an end, want up to %.3f %%", shape.name, n, seed, 100*e, 100*ends)
-					}
+				var one answers
+				one.add(s, peer, x, quartiles)
+				one.check(worst, "%s, seed %d", shape.name, seed)
+				ofShape.ours, ofShape.peers = append(ofShape.ours, one.ours...), append(ofShape.peers, one.peers...)
+				if tails != nil {
+					var atEnds answers
+					atEnds.add(s, peer, x, ends)
+					atEnds.check(tails, "%s, seed %d", shape.name, seed)
 				}
 			}
-			if e := math.Sqrt(squares / count); e > rms {
-				t.Errorf("%s, %d values: root mean square of rank errors %.4f %%, want up to %.3f %%", shape.name, n, 100*e, 100*rms)
+			if rms != nil {
+				rms.Check(rootMeanSquare(ofShape.ours), "%s, %d seeds", shape.name, seeds)
+				rms.Peer(rootMeanSquare(ofShape.peers))
 			}
+			all.ours, all.peers = append(all.ours, ofShape.ours...), append(all.peers, ofShape.peers...)
+		}
+		if n == 1_000 {
+			row := accuracy.Of(t, "quartiles of 1,000 values, 995 of 1,000 answers")
+			row.Check(share(all.ours, 995), "all shapes, %d seeds", seeds)
+			row.Peer(share(all.peers, 995))
 		}
 	}
-	if !long() {
-		f(300, 100, .010, .0010, 0)
-		f(1_000, 50, .006, .0010, 0)
-		f(3_000, 100, .005, .0009, 0)
-		f(30_000, 5, .0025, .0005, 0)
-		f(300_000, 1, .0010, .0004, .0003)
-		return
-	}
-	f(300, 2000, .010, .0010, 0) // the worst of 48,000 answers
-	f(1_000, 1000, .009, .0010, 0)
-	f(3_000, 500, .005, .0009, 0)
-	f(30_000, 100, .0025, .0005, 0)
-	f(300_000, 20, .0010, .0004, .0005) // the ends of Pareto
-	f(10_000_000, 1, .0010, .0004, .0005)
+	f(300, "300", 100, 2000)
+	f(1_000, "1,000", 50, 1000)
+	f(3_000, "3,000", 100, 500)
+	f(30_000, "30,000", 5, 50)
+	f(300_000, "300,000", 1, 10)
+	f(10_000_000, "10 million", 0, 1)
 }
 
 // Merged parts are as accurate as one stream.
 func TestRankErrorOfMerges(t *testing.T) {
-	f := func(shape shape, n int, bar float64) {
+	whole := accuracy.Of(t, "merges that lose a count, minimum or maximum")
+	f := func(row *accuracy.Row, shape shape, n, seeds int) {
 		t.Helper()
-		x := shape.make(rand.New(rand.NewPCG(9, 9)), n)
-		sorted := slices.Sorted(slices.Values(x))
-		for _, parts := range []int{8, 64, 1024} {
-			s := inParts(t, x, parts)
-			if s.N() != uint64(n) || s.Min() != sorted[0] || s.Max() != sorted[n-1] {
-				t.Errorf("%s in %d parts: n %d, min %v, max %v, want %d, %v, %v", shape.name, parts, s.N(), s.Min(), s.Max(), n, sorted[0], sorted[n-1])
-			}
-			for i, e := range rankErrors(s, sorted, quartiles) {
-				if e > bar {
-					t.Errorf("%s in %d parts: rank error %.3f %% at %v, want up to %.2f %%", shape.name, parts, 100*e, quartiles[i], 100*bar)
+		for seed := range uint64(seeds) {
+			x := shape.make(rand.New(rand.NewPCG(9, seed)), n)
+			sorted := slices.Sorted(slices.Values(x))
+			for _, parts := range []int{8, 64, 1024} {
+				s, peer := inParts(t, x, parts), peerInParts(x, parts)
+				where := fmt.Sprintf("%s in %d parts, seed %d", shape.name, parts, seed)
+				whole.Holds(s.N() == uint64(n) && s.Min() == sorted[0] && s.Max() == sorted[n-1], "%s", where)
+				if peer.Quantile(0) != sorted[0] || peer.Quantile(1) != sorted[n-1] {
+					whole.Peer(1)
 				}
+				var one answers
+				one.add(s, peer, sorted, quartiles)
+				one.check(row, "%s", where)
 			}
 		}
 	}
-	n := 1 << 17
+	n, seeds := 1<<17, 1
 	if long() {
-		n = 1 << 20
+		n, seeds = 1<<20, 2
 	}
+	row := accuracy.Of(t, "quartiles of 8, 64 and 1,024 merged parts of 2^20 values")
 	for _, shape := range continuous {
-		f(shape, n, .002)
+		f(row, shape, n, seeds)
 	}
-	f(shape{"300 integers", each(func(r *rand.Rand) float64 { return math.Round(40 * r.NormFloat64()) })}, n, .02)
-	f(shape{"85 integers", each(integer)}, n, 0)
+	f(accuracy.Of(t, "quartiles of merged parts with 300 distinct values"), shape{"300 integers", each(func(r *rand.Rand) float64 { return math.Round(40 * r.NormFloat64()) })}, n, seeds)
+	f(accuracy.Of(t, "quartiles of merged parts with 85 distinct values"), shape{"85 integers", each(integer)}, n, seeds)
 }
 
 // Ties of more values than fit are blended, but little.
 func TestTies(t *testing.T) {
-	f := func(name string, n int, step float64, value func(r *rand.Rand) float64) {
+	rank := accuracy.Of(t, "quartiles of 129 to 500 distinct values, rank")
+	value := accuracy.Of(t, "quartiles of 129 to 500 distinct values, part of the interquartile range")
+	f := func(name string, n int, step float64, make func(r *rand.Rand) float64) {
 		t.Helper()
-		for seed := range uint64(10) {
-			x := each(value)(rand.New(rand.NewPCG(3, seed)), n)
-			s := sketchOf(t, x)
+		seeds := uint64(10)
+		if long() {
+			seeds = 200
+		}
+		for seed := range seeds {
+			x := each(make)(rand.New(rand.NewPCG(3, seed)), n)
+			s, peer := sketchOf(t, x), peerOf(x)
 			slices.Sort(x)
-			iqr := linear(x, .75) - linear(x, .25)
+			var one answers
+			one.add(s, peer, x, quartiles)
+			one.check(rank, "%s, seed %d", name, seed)
+			iqr := accuracy.Linear(x, .75) - accuracy.Linear(x, .25)
+			off := func(got, q float64) float64 { // a whole step of the values is none
+				d := math.Abs(got - accuracy.Linear(x, q))
+				if d <= step {
+					return 0
+				}
+				return d / iqr
+			}
 			for _, q := range quartiles {
-				v := s.Quantile(q)
-				if e := rankError(x, q, v); e > .02 {
-					t.Errorf("%s, seed %d: rank error %.2f %% at %v, want up to 2 %%", name, seed, 100*e, q)
-				}
-				if d := math.Abs(v - linear(x, q)); d > max(.04*iqr, step) {
-					t.Errorf("%s, seed %d: %v at %v, want %v within 4 %% of the interquartile range %v or %v", name, seed, v, q, linear(x, q), iqr, step)
-				}
+				value.Check(off(s.Quantile(q), q), "%s, seed %d", name, seed)
+				value.Peer(off(peer.Quantile(q), q))
 			}
 		}
 	}
@@ -131,27 +186,30 @@ func TestTies(t *testing.T) {
 
 // Inputs made to be hard.
 func TestHardShapes(t *testing.T) {
-	f := func(name string, x []float64, bar float64) {
+	seeds := 1
+	if long() {
+		seeds = 50
+	}
+	f := func(name string, row *accuracy.Row, n int, make func(r *rand.Rand, n int) []float64) {
 		t.Helper()
-		s := sketchOf(t, x)
-		slices.Sort(x)
-		for i, e := range rankErrors(s, x, quartiles) {
-			if e > bar {
-				t.Errorf("%s: rank error %.2f %% at %v, want up to %.2f %%", name, 100*e, quartiles[i], 100*bar)
-			}
+		for seed := range seeds {
+			x := make(rand.New(rand.NewPCG(4, uint64(seed))), n)
+			s, peer := sketchOf(t, x), peerOf(x)
+			slices.Sort(x)
+			var one answers
+			one.add(s, peer, x, quartiles)
+			one.check(row, "%s, %d values, seed %d", name, n, seed)
 		}
 	}
-	r := random(t)
+	closing := accuracy.Of(t, "quartiles of values that close in from both sides")
 	for _, n := range []int{300, 3_000, 30_000, 200_000} {
-		f("closing in", inOrder(zoomin)(r, n), .012)
+		f("one form", closing, n, inOrder(zoomin))
 	}
-	logs := each(decades)(r, 30_000)
-	for i, v := range logs {
-		logs[i] = math.Log(v)
-	}
-	f("logarithms of 300 decades", logs, .0025)
-	f("bimodal", each(bimodal)(r, 30_000), .01)
-	f("huge", each(func(r *rand.Rand) float64 { return 1e150 * (2*r.Float64() - 1) })(r, 30_000), .0025)
-	f("tiny", each(func(r *rand.Rand) float64 { return 1e-310 * r.Float64() })(r, 30_000), .0025)
-	f("far from zero", each(func(r *rand.Rand) float64 { return 1e12 + r.NormFloat64() })(r, 30_000), .0025)
+	f("N(0, 1) and N(100, 1)", accuracy.Of(t, "quartiles of two far hills"), 30_000, each(bimodal))
+	f("300 decades", accuracy.Of(t, "quartiles of 300 decades, without a logarithm"), 30_000, each(decades))
+	others := accuracy.Of(t, "quartiles of logarithms of 300 decades, huge, tiny, and far from zero")
+	f("logarithms of 300 decades", others, 30_000, each(func(r *rand.Rand) float64 { return math.Log(decades(r)) }))
+	f("1e150 U(-1, 1)", others, 30_000, each(func(r *rand.Rand) float64 { return 1e150 * (2*r.Float64() - 1) }))
+	f("1e-310 U(0, 1)", others, 30_000, each(func(r *rand.Rand) float64 { return 1e-310 * r.Float64() }))
+	f("N(1e12, 1)", others, 30_000, each(func(r *rand.Rand) float64 { return 1e12 + r.NormFloat64() }))
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/influxdata/tdigest"
-
 	"tare/sketch"
 )
 
@@ -15,7 +13,8 @@ const benchValues = 1 << 16
 
 func benchNormal() []float64 { return each(normal)(rand.New(rand.NewPCG(1, 2)), benchValues) }
 
-// One value into one sketch that has seen 100,000, beside influxdata/tdigest.
+// One value into one sketch that has seen 100,000. bench/peers/libraries has the
+// same beside other libraries.
 func BenchmarkAdd(b *testing.B) {
 	values := benchNormal()
 	ascending := slices.Sorted(slices.Values(values))
@@ -34,16 +33,6 @@ func BenchmarkAdd(b *testing.B) {
 				s.Add(x[i%benchValues])
 			}
 		})
-		b.Run(name+"/influxdata", func(b *testing.B) {
-			s := tdigest.NewWithCompression(100)
-			for i := range 100_000 {
-				s.Add(x[i%benchValues], 1)
-			}
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				s.Add(x[i%benchValues], 1)
-			}
-		})
 	}
 	f("normal", values)
 	f("ascending", ascending)
@@ -51,10 +40,9 @@ func BenchmarkAdd(b *testing.B) {
 	f("constant", make([]float64, benchValues))
 }
 
-// One value into each of many sketches in turn, beside influxdata/tdigest: the
-// memory decides. When the clock starts sketch i has seen 300 + i%800 values, so
-// that each turn brings its share of flushes (800 values fill influxdata's
-// buffer). 100k of influxdata's take 2.4 GB.
+// One value into each of many sketches in turn: the memory decides. When the clock
+// starts sketch i has seen 300 + i%800 values, so that each turn brings its share
+// of flushes.
 func BenchmarkAddInTurn(b *testing.B) {
 	x := benchNormal()
 	f := func(name string, n int) {
@@ -67,18 +55,6 @@ func BenchmarkAddInTurn(b *testing.B) {
 			}
 			for i := 0; b.Loop(); i++ {
 				s[i%n].Add(x[i%benchValues])
-			}
-		})
-		b.Run(name+"/influxdata", func(b *testing.B) {
-			s := make([]*tdigest.TDigest, n)
-			for i := range s {
-				s[i] = tdigest.NewWithCompression(100)
-				for j := range 300 + i%800 {
-					s[i].Add(x[(i+j)%benchValues], 1)
-				}
-			}
-			for i := 0; b.Loop(); i++ {
-				s[i%n].Add(x[i%benchValues], 1)
 			}
 		})
 	}

@@ -55,6 +55,16 @@ func (c *Curve) append(position, value float64) {
 	c.Values = append(c.Values, value)
 }
 
+// Refine makes c the curve of the same stream through values that are known
+// exactly, at their positions in the sorted stream: both ascend, and the first
+// and the last position are 0 and N-1. Between neighboring positions, and at
+// them, c is then exact; it keeps neither slice.
+func (c *Curve) Refine(positions, values []float64) {
+	c.exact = true
+	c.Positions = append(c.Positions[:0], positions...)
+	c.Values = append(c.Values[:0], values...)
+}
+
 // Exact reports whether the curve is that of the values themselves; see
 // Quantiles.Exact.
 func (c *Curve) Exact() bool { return c.exact }
@@ -64,7 +74,7 @@ func (c *Curve) Quantile(q float64) float64 {
 	if !(q >= 0 && q <= 1) || c.N == 0 {
 		return math.NaN()
 	}
-	return c.at(q * float64(c.N-1))
+	return c.at(float64(q * float64(c.N-1)))
 }
 
 // at returns the value at position p, by numpy's formula for a + (b-a) t.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/influxdata/tdigest"
+
 	"tare/sketch"
 )
 
@@ -101,6 +103,16 @@ var continuous = []shape{
 	{"sine", sine},
 }
 
+// peerOf is influxdata/tdigest's digest of x, with the compression of ours. It
+// keeps nine times the memory.
+func peerOf(x []float64) *tdigest.TDigest {
+	p := tdigest.NewWithCompression(100)
+	for _, v := range x {
+		p.Add(v, 1)
+	}
+	return p
+}
+
 func sketchOf(t testing.TB, x []float64) *sketch.Quantiles {
 	t.Helper()
 	s := new(sketch.Quantiles)
@@ -110,6 +122,18 @@ func sketchOf(t testing.TB, x []float64) *sketch.Quantiles {
 		}
 	}
 	return s
+}
+
+// peerInParts does as inParts, centroid by centroid: its merge of lists loses
+// weight.
+func peerInParts(x []float64, parts int) *tdigest.TDigest {
+	p := tdigest.NewWithCompression(100)
+	for i := range parts {
+		for _, c := range peerOf(x[len(x)*i/parts : len(x)*(i+1)/parts]).Centroids() {
+			p.AddCentroid(c)
+		}
+	}
+	return p
 }
 
 // inParts sketches each of parts stretches of x apart and merges them in order.
@@ -122,31 +146,6 @@ func inParts(t testing.TB, x []float64, parts int) *sketch.Quantiles {
 		}
 	}
 	return s
-}
-
-// rankError is the distance of q from the ranks that v takes in the sorted
-// values, less 1/n.
-func rankError(sorted []float64, q, v float64) float64 {
-	below, _ := slices.BinarySearch(sorted, v)
-	upTo, _ := slices.BinarySearch(sorted, math.Nextafter(v, math.Inf(1)))
-	n := float64(len(sorted))
-	return max(0, max(float64(below)/n-q, q-float64(upTo)/n)-1/n)
-}
-
-// linear is numpy's default quantile of sorted values.
-func linear(sorted []float64, q float64) float64 {
-	p := q * float64(len(sorted)-1)
-	i := int(p)
-	t := p - float64(i)
-	a := sorted[i]
-	if i == len(sorted)-1 {
-		return a
-	}
-	b := sorted[i+1]
-	if t < .5 {
-		return a + float64((b-a)*t)
-	}
-	return b - float64((b-a)*(1-t))
 }
 
 func bytesOf(t testing.TB, s *sketch.Quantiles) []byte {

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/influxdata/tdigest"
+
+	"tare/internal/accuracy"
 	"tare/sketch"
 	"tare/welford"
 )
@@ -34,19 +37,17 @@ func TestGoldenPercentiles(t *testing.T) {
 	if len(golden.Cases) != 64 {
 		t.Fatalf("%d cases, want 64", len(golden.Cases))
 	}
+	row := accuracy.Of(t, "up to 128 values, against numpy")
 	for _, c := range golden.Cases {
-		s := sketchOf(t, c.X)
+		s, peer := sketchOf(t, c.X), peerOf(c.X)
 		if !s.Exact() {
 			t.Errorf("%s: not exact", c.Name)
 		}
 		for i, q := range c.Q {
-			if got := s.Quantile(q); got != c.Value[i] {
-				t.Errorf("%s: Quantile(%v) is %v, want %v", c.Name, q, got, c.Value[i])
-			}
+			row.Check(accuracy.ULPs(s.Quantile(q), c.Value[i]), "%s at %v", c.Name, q)
+			row.Peer(accuracy.ULPs(peer.Quantile(q), c.Value[i]))
 		}
-		if got := s.Median(); got != c.Median {
-			t.Errorf("%s: Median is %v, want %v", c.Name, got, c.Median)
-		}
+		row.Check(accuracy.ULPs(s.Median(), c.Median), "%s, median", c.Name)
 	}
 }
 
@@ -54,8 +55,10 @@ func TestGoldenPercentiles(t *testing.T) {
 // streamed or merged, in any order.
 func TestExact(t *testing.T) {
 	r := random(t)
+	row := accuracy.Of(t, "up to 128 distinct values, in any order and parts, against numpy")
 	check := func(what string, s *sketch.Quantiles, x []float64) {
 		t.Helper()
+		peer := peerOf(x)
 		sorted := slices.Sorted(slices.Values(x))
 		n := len(sorted)
 		if s.N() != uint64(n) || s.Min() != sorted[0] || s.Max() != sorted[n-1] || !s.Exact() {
@@ -65,13 +68,11 @@ func TestExact(t *testing.T) {
 		s.Curve(&c)
 		for range 20 {
 			q := r.Float64()
-			if got, want := c.Quantile(q), linear(sorted, q); got != want {
-				t.Fatalf("%s: Quantile(%v) of %d values is %v, want %v", what, q, n, got, want)
-			}
+			want := accuracy.Linear(sorted, q)
+			row.Check(accuracy.ULPs(c.Quantile(q), want), "%s: Quantile(%v) of %d values", what, q, n)
+			row.Peer(accuracy.ULPs(peer.Quantile(q), want))
 		}
-		if got, want := s.Median(), (sorted[(n-1)/2]+sorted[n/2])/2; got != want {
-			t.Fatalf("%s: Median of %d values is %v, want %v", what, n, got, want)
-		}
+		row.Check(accuracy.ULPs(s.Median(), (sorted[(n-1)/2]+sorted[n/2])/2), "%s: median of %d values", what, n)
 	}
 	for range 30 {
 		set := make([]float64, 1+r.IntN(128))
@@ -97,6 +98,20 @@ func TestExact(t *testing.T) {
 	x := each(normal)(r, 129)
 	if s := sketchOf(t, x); s.Exact() {
 		t.Error("129 distinct values are exact, want blended")
+	}
+}
+
+// A constant takes one centroid, however often it comes.
+func TestConstant(t *testing.T) {
+	row := accuracy.Of(t, "centroids of a constant")
+	for _, n := range []int{32, 1_000, 100_000} {
+		x := each(func(*rand.Rand) float64 { return .1 })(nil, n)
+		s := sketchOf(t, x)
+		row.Check(float64(bytesOf(t, s)[2]), "%d times 0.1", n)
+		row.Peer(float64(len(peerOf(x).Centroids())))
+		if m := s.Moments(); m.Mean() != .1 || m.Variance() != 0 || s.Quantile(.3) != .1 {
+			t.Errorf("%d times 0.1: mean %v, variance %v, Quantile(0.3) %v", n, m.Mean(), m.Variance(), s.Quantile(.3))
+		}
 	}
 }
 
@@ -181,6 +196,34 @@ func TestAddRefuses(t *testing.T) {
 	}
 }
 
+// TestAddAll holds that runs of any lengths leave the bits that single values do,
+// also where one of them is refused.
+func TestAddAll(t *testing.T) {
+	r := random(t)
+	var one, all sketch.Quantiles
+	for range 300 {
+		x := make([]float64, r.IntN(100))
+		for i := range x {
+			x[i] = math.Round(200*r.NormFloat64()) / 4 // -0 among them
+		}
+		if len(x) > 0 && r.IntN(5) == 0 {
+			x[r.IntN(len(x))] = math.NaN()
+		}
+		var want error
+		for _, v := range x {
+			if want = one.Add(v); want != nil {
+				break
+			}
+		}
+		if err := all.AddAll(x); !errors.Is(err, want) || want == nil && err != nil {
+			t.Fatalf("got %v, want %v", err, want)
+		}
+		if all != one {
+			t.Fatalf("%d values by runs are not what they are one by one", one.N())
+		}
+	}
+}
+
 // A sketch counts to 2^31-1 and not beyond.
 func TestFull(t *testing.T) {
 	for name, x := range map[string][]float64{"constant": make([]float64, 64), "normal": each(normal)(random(t), 64*64)} {
@@ -198,6 +241,10 @@ func TestFull(t *testing.T) {
 		if err := room.Merge(sketchOf(t, make([]float64, 33))); !errors.Is(err, sketch.ErrFull) || room != *full {
 			t.Errorf("%s: Merge of 33 values where 32 have room gives %v, want ErrFull and no change", name, err)
 		}
+		room = *full
+		if err := room.AddAll(make([]float64, 33)); !errors.Is(err, sketch.ErrFull) || room.N() != sketch.MaxCount {
+			t.Errorf("%s: AddAll of 33 values where 32 have room gives %v and %d values, want ErrFull and all that have room", name, err, room.N())
+		}
 		for full.N() < sketch.MaxCount {
 			if err := full.Add(0); err != nil {
 				t.Fatalf("%s: Add after %d: %v", name, full.N(), err)
@@ -206,6 +253,9 @@ func TestFull(t *testing.T) {
 		before := *full
 		if err := full.Add(0); !errors.Is(err, sketch.ErrFull) {
 			t.Errorf("%s: Add to a full sketch gives %v, want ErrFull", name, err)
+		}
+		if err := full.AddAll([]float64{0}); !errors.Is(err, sketch.ErrFull) {
+			t.Errorf("%s: AddAll to a full sketch gives %v, want ErrFull", name, err)
 		}
 		if err := full.Merge(sketchOf(t, x[:1])); !errors.Is(err, sketch.ErrFull) {
 			t.Errorf("%s: Merge into a full sketch gives %v, want ErrFull", name, err)
@@ -232,29 +282,34 @@ func TestCurve(t *testing.T) {
 	r := random(t)
 	shapes := append(slices.Clone(continuous), shape{"five", each(five)}, shape{"bimodal", each(bimodal)}, shape{"closing in", inOrder(zoomin)},
 		shape{"half zeros", each(func(r *rand.Rand) float64 { return max(0, r.NormFloat64()) })}, shape{"decades", each(decades)})
+	descents := accuracy.Of(t, "quantiles that descend, of 100,001")
+	ends := accuracy.Of(t, "ends that are not the minimum and the maximum, bit for bit")
+	inverse := accuracy.Of(t, "CDF(Quantile(q)) from q, where the curve ascends")
 	for _, shape := range shapes {
 		x := shape.make(r, 1+r.IntN(20_000))
-		s := sketchOf(t, x)
+		s, peer := sketchOf(t, x), peerOf(x)
 		var c sketch.Curve
 		s.Curve(&c)
-		if c.Quantile(0) != s.Min() || c.Quantile(1) != s.Max() || s.Min() != slices.Min(x) || s.Max() != slices.Max(x) {
-			t.Errorf("%s: ends %v, %v, want %v, %v", shape.name, c.Quantile(0), c.Quantile(1), slices.Min(x), slices.Max(x))
+		lo, hi := slices.Min(x), slices.Max(x)
+		ends.Holds(c.Quantile(0) == lo && c.Quantile(1) == hi && s.Min() == lo && s.Max() == hi, "%s, %d values", shape.name, len(x))
+		if peer.Quantile(0) != lo || peer.Quantile(1) != hi {
+			ends.Peer(1)
 		}
-		before := math.Inf(-1)
+		before, descended := math.Inf(-1), 0
 		for i := range 100_001 {
 			q := float64(i) / 100_000
 			v := c.Quantile(q)
 			if !(v >= before) {
-				t.Fatalf("%s: Quantile(%v) is %v, before it %v", shape.name, q, v, before)
+				descended++
 			}
 			// Where values lie within some ulps, many ranks have the same float64.
 			if step := c.Quantile(min(1, q+1e-9)) - c.Quantile(max(0, q-1e-9)); step > 1e-7*math.Abs(v) {
-				if d := math.Abs(c.CDF(v) - q); d > 1e-12 {
-					t.Fatalf("%s: CDF(Quantile(%v)) is off by %v", shape.name, q, d)
-				}
+				inverse.Check(math.Abs(c.CDF(v)-q), "%s, %d values at %v", shape.name, len(x), q)
+				inverse.Peer(math.Abs(peer.CDF(peer.Quantile(q)) - q))
 			}
 			before = v
 		}
+		descents.Check(float64(descended), "%s, %d values", shape.name, len(x))
 		if q := math.NaN(); !math.IsNaN(c.Quantile(q)) {
 			t.Errorf("%s: Quantile(NaN) is %v", shape.name, c.Quantile(q))
 		}
@@ -317,13 +372,18 @@ func TestMoments(t *testing.T) {
 // The state depends on the values and their order alone, whatever is read when.
 func TestReadsLeaveNoTrace(t *testing.T) {
 	r := random(t)
+	row := accuracy.Of(t, "digests read at any time, with other bytes than unread")
 	for _, shape := range []shape{{"normal", each(normal)}, {"integer", each(integer)}, {"drift", inOrder(drift)}} {
+		peer, unreadPeer := tdigest.NewWithCompression(100), tdigest.NewWithCompression(100)
 		var read, unread sketch.Quantiles
 		var c sketch.Curve
 		for _, x := range shape.make(r, 3000) {
 			read.Add(x)
 			unread.Add(x)
+			peer.Add(x, 1)
+			unreadPeer.Add(x, 1)
 			for range r.IntN(3) {
+				peer.Quantile(.5)
 				read.Quantile(r.Float64())
 				read.CDF(x)
 				read.Median()
@@ -332,8 +392,9 @@ func TestReadsLeaveNoTrace(t *testing.T) {
 				bytesOf(t, &read)
 			}
 		}
-		if read != unread {
-			t.Errorf("%s: a sketch that was read differs from one that was not", shape.name)
+		row.Holds(read == unread, "%s, 3,000 values", shape.name)
+		if !slices.Equal(peer.Centroids(), unreadPeer.Centroids()) {
+			row.Peer(1)
 		}
 		if read.Quantile(.3) != unread.Quantile(.3) {
 			t.Errorf("%s: reading twice gives two answers", shape.name)
@@ -344,6 +405,7 @@ func TestReadsLeaveNoTrace(t *testing.T) {
 // A sketch restored at any count ends in the same bytes as one never stopped.
 func TestRestoreAtEveryCount(t *testing.T) {
 	r := random(t)
+	row := accuracy.Of(t, "digests restored after any count, with other bytes at the end")
 	for _, shape := range []shape{{"normal", each(normal)}, {"integer", each(integer)}, {"descending", descending}} {
 		x := shape.make(r, 600)
 		want := bytesOf(t, sketchOf(t, x))
@@ -356,9 +418,7 @@ func TestRestoreAtEveryCount(t *testing.T) {
 			for _, v := range x[i:] {
 				restored.Add(v)
 			}
-			if !bytes.Equal(bytesOf(t, &restored), want) {
-				t.Fatalf("%s, restored after %d of %d: other bytes at the end", shape.name, i, len(x))
-			}
+			row.Holds(bytes.Equal(bytesOf(t, &restored), want), "%s, restored after %d of %d", shape.name, i, len(x))
 			running.Add(x[i])
 		}
 	}
@@ -393,9 +453,8 @@ func TestMerge(t *testing.T) {
 	for _, x := range small[2500:] {
 		whole.Add(x)
 	}
-	if !bytes.Equal(bytesOf(t, merged), bytesOf(t, whole)) {
-		t.Error("parts of up to 31 values give other bytes than their stream")
-	}
+	accuracy.Of(t, "digests merged from parts of up to 31 values, with other bytes than one stream").
+		Holds(bytes.Equal(bytesOf(t, merged), bytesOf(t, whole)), "normal, 5,000 values")
 	for _, n := range []int{20, 31, 32, 1000, 1020} {
 		self := sketchOf(t, each(normal)(r, n))
 		twin := *self
