@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -18,6 +19,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,6 +40,21 @@ const (
 	series   = 1000
 )
 
+var (
+	longest  = flag.Int("records", 20_000, "of the longest pass that TestGrowth measures")
+	widest   = flag.Int("series", 10, "at most, where TestGrowth measures their number")
+	resident = flag.Int("resident", 1000, "series of TestResident")
+	save     = flag.String("save", "", "file for what TestGrowth has measured")
+)
+
+// cpu returns the time that this process has had, in nanoseconds: other programs
+// on the machine disturb it less than the wall clock's.
+func cpu() int64 {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return u.Utime.Nano() + u.Stime.Nano()
+}
+
 // records writes n records of 1,000 sensors with eight numbers each, 167 bytes
 // on average, a second apart.
 func records(n int) []byte {
@@ -51,10 +68,15 @@ func records(n int) []byte {
 
 func appendRecord(b *bytes.Buffer, r *rand.Rand, i int) {
 	fmt.Fprintf(b, `{"sensor":"pump-%04d","ts":%d`, r.IntN(series), 1_772_000_000_000+int64(i)*1000)
+	appendNumbers(b, r)
+}
+
+// appendNumbers ends a record.
+func appendNumbers(w io.Writer, r *rand.Rand) {
 	for k := range features {
-		fmt.Fprintf(b, `,"f%d":%.*f`, k, 5+k%5, 20+float64(10*k)+5*r.NormFloat64())
+		fmt.Fprintf(w, `,"f%d":%.*f`, k, 5+k%5, 20+float64(10*k)+5*r.NormFloat64())
 	}
-	b.WriteString("}\n")
+	io.WriteString(w, "}\n")
 }
 
 // plan learns all features with one kind of scaler; the first half of n records
@@ -92,11 +114,12 @@ func learn(tb testing.TB, p *fit.Plan, in io.Reader) *stream.Fit {
 	return learned
 }
 
+var identity = stream.Identity{Pipeline: "bench", Revision: 1,
+	Normalize: store.Normalize{Emit: store.EmitAll, UnknownSeries: store.UnknownMissing, OnError: store.OnErrorContinue},
+	Output:    record.Output{Value: record.Replace, Dtype: record.Float64, Missing: record.MissingNaN, Meta: record.MetaHeaders}}
+
 func freeze(tb testing.TB, learned *stream.Fit) *store.Artifact {
-	id := stream.Identity{Pipeline: "bench", Revision: 1,
-		Normalize: store.Normalize{Emit: store.EmitAll, UnknownSeries: store.UnknownMissing, OnError: store.OnErrorContinue},
-		Output:    record.Output{Value: record.Replace, Dtype: record.Float64, Missing: record.MissingNaN, Meta: record.MetaHeaders}}
-	result, err := learned.Freeze(id)
+	result, err := learned.Freeze(identity)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -131,7 +154,16 @@ func normalize(tb testing.TB, a *store.Artifact, in io.Reader, out io.Writer) st
 
 const batch = 100_000
 
-func perRecord(b *testing.B) {
+// each runs a pass over a batch of records, and reports the processor's time for
+// one of them.
+func each(b *testing.B, data []byte, pass func(in io.Reader)) {
+	b.ReportAllocs()
+	b.SetBytes(int64(len(data)))
+	start := cpu()
+	for b.Loop() {
+		pass(bytes.NewReader(data))
+	}
+	b.ReportMetric(float64(cpu()-start)/float64(b.N)/batch, "cpu-ns")
 	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "records/s")
 	b.ReportMetric(0, "ns/op")
 }
@@ -140,45 +172,57 @@ func BenchmarkFit(b *testing.B) {
 	data := records(batch)
 	for _, kind := range []string{scale.Standard, scale.Robust} {
 		b.Run("tare/"+kind, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(data)))
-			for b.Loop() {
-				learn(b, plan(b, kind, fit.Cutoff{Kind: fit.End}), bytes.NewReader(data))
-			}
-			perRecord(b)
+			each(b, data, func(in io.Reader) { learn(b, plan(b, kind, fit.Cutoff{Kind: fit.End}), in) })
 		})
 	}
 	b.Run("plain/robust", func(b *testing.B) {
-		b.SetBytes(int64(len(data)))
-		for b.Loop() {
-			plainFit(b, data)
-		}
-		perRecord(b)
+		each(b, data, func(io.Reader) { plainFit(b, data) })
 	})
 }
 
 func BenchmarkTransform(b *testing.B) {
 	data := records(batch)
-	var statistics map[string]*[features]plain
 	for _, kind := range []string{scale.Standard, scale.Quantile} {
 		a := freeze(b, learn(b, plan(b, kind, fit.Cutoff{Kind: fit.End}), bytes.NewReader(data)))
 		b.Run("tare/"+kind, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(data)))
-			for b.Loop() {
-				normalize(b, a, bytes.NewReader(data), io.Discard)
-			}
-			perRecord(b)
+			each(b, data, func(in io.Reader) { normalize(b, a, in, io.Discard) })
 		})
 	}
-	statistics = plainFit(b, data)
+	statistics := plainFit(b, data)
 	b.Run("plain/standard", func(b *testing.B) {
-		b.SetBytes(int64(len(data)))
-		for b.Loop() {
-			plainTransform(b, data, statistics)
-		}
-		perRecord(b)
+		each(b, data, func(io.Reader) { plainTransform(b, data, statistics) })
 	})
+}
+
+// BenchmarkArray maps 4,096 values with the numbers of one series, without any
+// record around them.
+func BenchmarkArray(b *testing.B) {
+	const n = 4096
+	r := rand.New(rand.NewPCG(1, 2))
+	x, y := make([]float64, n), make([]float64, n)
+	for i := range x {
+		x[i] = r.NormFloat64()
+	}
+	f := func(name string, spec scale.Spec, p []float64) {
+		step, err := scale.New(spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			start := cpu()
+			for b.Loop() {
+				step.Transform(y, x, p)
+			}
+			b.ReportMetric(float64(cpu()-start)/float64(b.N)/n, "cpu-ns")
+		})
+	}
+	f("standard", scale.Spec{Kind: scale.Standard, WithMean: true, WithStd: true}, []float64{0.1, 1.2})
+	sorted := slices.Sorted(slices.Values(x))
+	p := make([]float64, 260) // 130 references, then 130 quantiles
+	for i := range 130 {
+		p[i], p[130+i] = float64(i)/129, sorted[i*(n-1)/129]
+	}
+	f("quantile-normal", scale.Spec{Kind: scale.Quantile, NQuantiles: 1000, OutputDistribution: scale.Normal}, p)
 }
 
 // A plain is what a plain program keeps of one series and feature.
