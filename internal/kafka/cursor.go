@@ -30,6 +30,10 @@ type Aborted struct {
 type Cursor struct {
 	// Limit is the Decoder's.
 	Limit int
+	// Gap, if set, is told of each run of offsets, from the first up to but not
+	// including the second, that Gone counts. They are not counted again by a
+	// Cursor that goes on from Position.
+	Gap func(from, to int64)
 
 	batches  Decoder
 	position int64
@@ -52,7 +56,8 @@ func (c *Cursor) Position() int64 { return c.position }
 
 // Gone returns how many offsets from the first position on were in no batch, or
 // missing from theirs: compaction or retention has removed them. Markers and
-// aborted records are not gone. What SetPosition jumps over is not counted.
+// aborted records are not gone. What SetPosition jumps over is not counted, nor
+// what Next does in a batch whose records were not read to its end.
 func (c *Cursor) Gone() int64 { return c.gone }
 
 // Reset starts on the next fetch response: its records field, and its list of
@@ -76,22 +81,29 @@ func (c *Cursor) Next() bool {
 	for c.batches.Next() {
 		c.within = true
 		b := c.batches.Batch()
-		c.miss(b)
-		if !c.hidden(b) && b.LastOffset >= c.position && b.Count > 0 {
+		c.miss(b.BaseOffset)
+		hidden := c.hidden(b)
+		if !hidden && b.LastOffset >= c.position && b.Count > 0 {
 			return true
+		}
+		if !hidden {
+			c.miss(b.LastOffset + 1) // compaction kept only the header
 		}
 		c.leave()
 	}
 	return false
 }
 
-// miss counts the offsets that should stand between the position and the end of
-// b, and do not.
-func (c *Cursor) miss(b *Batch) {
-	if b.LastOffset < c.position {
+// miss moves the position to an offset that nothing stands before.
+func (c *Cursor) miss(offset int64) {
+	if offset <= c.position {
 		return
 	}
-	c.gone += max(0, b.BaseOffset-c.position) + b.LastOffset - b.BaseOffset + 1 - int64(b.Count)
+	if c.Gap != nil {
+		c.Gap(c.position, offset)
+	}
+	c.gone += offset - c.position
+	c.position = offset
 }
 
 // leave moves the position behind the batch, unless something of it was wrong.
@@ -127,9 +139,13 @@ func (c *Cursor) hidden(b *Batch) bool {
 func (c *Cursor) Record(r *Record) bool {
 	for c.batches.Record(r) {
 		if r.Offset >= c.position {
+			c.miss(r.Offset)
 			c.position = r.Offset + 1
 			return true
 		}
+	}
+	if c.within && c.batches.Err() == nil {
+		c.miss(c.batches.Batch().LastOffset + 1)
 	}
 	c.leave()
 	return false

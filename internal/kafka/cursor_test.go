@@ -14,12 +14,15 @@ type modelLog struct {
 	aborts    []modelAbort
 	committed []int64 // offsets of data records, without those of aborted transactions
 	all       []int64
+	markers   []int64
 	next      int64
 }
 
 type modelBatch struct {
 	first, last int64
 	bytes       []byte
+	txn         bool
+	producer    int64
 }
 
 type modelAbort struct {
@@ -68,7 +71,7 @@ func newModelLog(t *testing.T, r *rand.Rand) *modelLog {
 
 func (l *modelLog) add(t *testing.T, s spec) {
 	s.base = l.next
-	l.batches = append(l.batches, modelBatch{l.next, l.next + s.last, build(t, s)})
+	l.batches = append(l.batches, modelBatch{l.next, l.next + s.last, build(t, s), s.txn, s.producer.ID})
 	l.next += s.last + 1
 }
 
@@ -103,6 +106,7 @@ func (l *modelLog) end(t *testing.T, id int64, txn *modelTxn, commit bool) {
 		l.aborts = append(l.aborts, modelAbort{Aborted{id, txn.first}, l.next})
 	}
 	*txn = modelTxn{}
+	l.markers = append(l.markers, l.next)
 	l.add(t, spec{deltas: []int64{0}, producer: Producer{id, 1}, txn: true, marker: marker})
 }
 
@@ -146,11 +150,45 @@ func TestCursorModel(t *testing.T) {
 			start := r.Int64N(l.next + 1)
 			at, _ := slices.BinarySearch(want, start)
 			c.SetPosition(start)
+			var gone []int64
+			c.Gap = func(from, to int64) {
+				for ; from < to; from++ {
+					gone = append(gone, from)
+				}
+			}
 			if got := follow(t, r, l, &c, committed); !slices.Equal(got, want[at:]) {
 				t.Fatalf("committed %v from %d:\ngot  %v\nwant %v", committed, start, got, want[at:])
 			}
+			c.Gap = nil
+			if want := l.gone(start, committed); !slices.Equal(gone, want) {
+				t.Fatalf("committed %v from %d, gone:\ngot  %v\nwant %v", committed, start, gone, want)
+			}
 		}
 	}
+}
+
+// gone returns the offsets from start on that hold nothing, but for those in
+// batches of aborted transactions.
+func (l *modelLog) gone(start int64, committed bool) (offsets []int64) {
+	for offset := start; offset < l.next; offset++ {
+		held := slices.Contains(l.all, offset) || slices.Contains(l.markers, offset)
+		if !held && !(committed && l.aborted(offset)) {
+			offsets = append(offsets, offset)
+		}
+	}
+	return offsets
+}
+
+// aborted reports whether the batch that spans an offset is to be left out.
+func (l *modelLog) aborted(offset int64) bool {
+	for _, b := range l.batches {
+		if b.first <= offset && offset <= b.last {
+			return b.txn && slices.ContainsFunc(l.aborts, func(a modelAbort) bool {
+				return a.ProducerID == b.producer && a.FirstOffset <= b.last && b.first < a.last
+			})
+		}
+	}
+	return false
 }
 
 // stray reads one response somewhere, which may end within transactions.
