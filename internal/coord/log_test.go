@@ -77,10 +77,7 @@ func all() State {
 // decide makes all decisions of s, but for the request to freeze.
 func decide(t *testing.T, w *Writer, s State) error {
 	t.Helper()
-	errs := []error{w.Plan(t.Context(), s.Plan), w.Artifact(t.Context(), *s.Artifact)}
-	for p, start := range s.Starts {
-		errs = append(errs, w.Start(t.Context(), p, start))
-	}
+	errs := []error{w.Plan(t.Context(), s.Plan, s.Starts), w.Artifact(t.Context(), *s.Artifact)}
 	for p, seal := range s.Seals {
 		errs = append(errs, w.Seal(t.Context(), p, seal))
 	}

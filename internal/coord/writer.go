@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"tare/fit"
@@ -45,15 +47,19 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("%s has been decided already: %s, not %s", e.Key, e.Have, e.Want)
 }
 
-// Plan writes the semantic configuration, as JSON.
-func (w *Writer) Plan(ctx context.Context, plan []byte) error {
-	return w.decide(ctx, "plan", plan, w.log.State().Plan)
-}
-
-// Start writes where the fit of a partition begins.
-func (w *Writer) Start(ctx context.Context, partition int32, s Start) error {
-	have, ok := w.log.State().Starts[partition]
-	return w.put(ctx, fmt.Sprintf("start/%d", partition), s, have, ok)
+// Plan writes the semantic configuration, as JSON, and in the same batch where
+// the fit of each partition begins: all of it or nothing. Those are the
+// partitions that learn.
+func (w *Writer) Plan(ctx context.Context, plan []byte, starts map[int32]Start) error {
+	var with []entry
+	for _, p := range slices.Sorted(maps.Keys(starts)) {
+		value, err := json.Marshal(starts[p])
+		if err != nil {
+			return err
+		}
+		with = append(with, entry{fmt.Sprintf("start/%d", p), value})
+	}
+	return w.decide(ctx, entry{"plan", plan}, w.log.State().Plan, with...)
 }
 
 // Seal writes where the training stretch of a partition ends.
@@ -79,28 +85,36 @@ func (w *Writer) put(ctx context.Context, key string, want, have any, decided bo
 			return err
 		}
 	}
-	return w.decide(ctx, key, value, was)
+	return w.decide(ctx, entry{key, value}, was)
 }
 
-// decide writes value under key, unless it stands there already, and waits until
-// the Log has it.
-func (w *Writer) decide(ctx context.Context, key string, value, was []byte) error {
+// An entry is a record of the control topic.
+type entry struct {
+	key   string
+	value []byte
+}
+
+// decide writes an entry, unless it stands there already, and others with it in
+// the same batch, and waits until the Log has them.
+func (w *Writer) decide(ctx context.Context, e entry, was []byte, with ...entry) error {
 	switch {
-	case bytes.Equal(was, value):
+	case bytes.Equal(was, e.value):
 		return nil
 	case was != nil:
-		return &ConflictError{key, string(was), string(value)}
+		return &ConflictError{e.key, string(was), string(e.value)}
 	}
-	base, err := write(ctx, w.appender, &w.batch, key, value)
+	base, err := write(ctx, w.appender, &w.batch, append(with, e)...)
 	if err != nil {
 		return fmt.Errorf("control topic: %w", err)
 	}
-	return w.log.reach(ctx, base+1)
+	return w.log.reach(ctx, base+1+int64(len(with)))
 }
 
-func write(ctx context.Context, a *broker.Appender, w *kafka.BatchWriter, key string, value []byte) (int64, error) {
+func write(ctx context.Context, a *broker.Appender, w *kafka.BatchWriter, entries ...entry) (base int64, err error) {
 	w.Reset()
-	w.Append(&kafka.Record{Timestamp: time.Now().UnixMilli(), Key: []byte(key), Value: value})
+	for _, e := range entries {
+		w.Append(&kafka.Record{Timestamp: time.Now().UnixMilli(), Key: []byte(e.key), Value: e.value})
+	}
 	return a.Append(ctx, w)
 }
 
@@ -115,7 +129,7 @@ func RequestFreeze(ctx context.Context, client *broker.Client, topic string, f F
 	if err != nil {
 		return fmt.Errorf("control topic: %w", err)
 	}
-	if _, err := write(ctx, a, new(kafka.BatchWriter), "freeze", value); err != nil {
+	if _, err := write(ctx, a, new(kafka.BatchWriter), entry{"freeze", value}); err != nil {
 		return fmt.Errorf("control topic: %w", err)
 	}
 	return nil

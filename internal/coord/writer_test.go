@@ -47,8 +47,7 @@ func TestConflict(t *testing.T) {
 		err        error
 		have, want string
 	}{
-		"plan":     {w.Plan(t.Context(), []byte(`{}`)), `{"cutoff":"2026-03-01"}`, `{}`},
-		"start/0":  {w.Start(t.Context(), 0, Start{TopicID: "aa", Offset: 6}), `{"topic_id":"aa","offset":5}`, `{"topic_id":"aa","offset":6}`},
+		"plan":     {w.Plan(t.Context(), []byte(`{}`), map[int32]Start{0: {TopicID: "aa", Offset: 6}}), `{"cutoff":"2026-03-01"}`, `{}`},
 		"seal/0":   {w.Seal(t.Context(), 0, fit.Seal{Offset: 70, Reason: fit.ByManual}), `{"offset":70,"reason":"`, `{"offset":70,"reason":"`},
 		"artifact": {w.Artifact(t.Context(), Artifact{ID: "4567"}), `{"id":"0123"}`, `{"id":"4567"}`},
 	} {
