@@ -116,8 +116,8 @@ func temporary(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return false // of the broker
 	}
-	if _, ok := errors.AsType[tls.AlertError](err); ok {
-		return false // the broker's answer to ours
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return false // an alert of TLS: the broker's answer to ours
 	}
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
