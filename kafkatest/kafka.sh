@@ -2,7 +2,7 @@
 # Apache Kafka for tests: one or more nodes (KRaft) on 127.0.0.1, from Maven
 # jars. No container, no installation.
 #
-#   kafka.sh install           a JDK and Maven, by apt-get, if there is none
+#   kafka.sh install           a JDK, Maven and openssl, by apt-get, if one is missing
 #   kafka.sh jars              download the jars into KAFKA_JARS
 #   kafka.sh start [--nodes N] [--port P] [--heap MB] [--sasl] [--set KEY=VALUE]... [--owner PID]
 #   kafka.sh wait | brokers | status | stop | wipe
@@ -15,8 +15,10 @@
 # --owner, that happens by itself when process PID is gone.
 #
 # Node i listens on P+i-1, its controller on P+100+i, and with --sasl TLS on
-# P+200+i: user tare, password secret, PLAIN or SCRAM-SHA-256 or SCRAM-SHA-512,
-# authority ca.pem in KAFKA_DIR. Without --port a free range is picked.
+# P+200+i: user tare, password secret, PLAIN or SCRAM-SHA-256 or SCRAM-SHA-512;
+# and on P+300+i: TLS for clients with a certificate, such as client.pem and
+# client.key in KAFKA_DIR. The authority is ca.pem there. Without --port a free
+# range is picked.
 #
 # KAFKA_DIR   the cluster's folder; /tmp/tare-kafka-UID
 # KAFKA_JARS  the jars' folder; .cache/kafka beside this folder
@@ -43,12 +45,12 @@ try() { "$@" || { sleep 5 && "$@"; } || { sleep 20 && "$@"; }; }
 # --- what a cluster is made of
 
 install_java() {
-	command -v java mvn >/dev/null 2>&1 && return
-	command -v apt-get >/dev/null || die 'no java or mvn here, and no apt-get: install a JDK 17 or newer, and Maven'
+	type java mvn openssl >/dev/null 2>&1 && return
+	command -v apt-get >/dev/null || die 'no java, mvn or openssl here, and no apt-get: install a JDK 17 or newer, Maven and OpenSSL 3'
 	local sudo=()
 	((UID == 0)) || sudo=(sudo)
 	try "${sudo[@]}" apt-get update -q
-	try "${sudo[@]}" apt-get install -q -y --no-install-recommends openjdk-17-jdk-headless maven
+	try "${sudo[@]}" apt-get install -q -y --no-install-recommends openjdk-17-jdk-headless maven openssl
 }
 
 download() { # download broker|tools: once
@@ -75,7 +77,7 @@ free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 range_free() { # range_free BASE
 	local i
 	for ((i = 1; i <= nodes; i++)); do
-		free $(($1 + i - 1)) && free $(($1 + 100 + i)) && free $(($1 + 200 + i)) || return 1
+		free $(($1 + i - 1)) && free $(($1 + 100 + i)) && free $(($1 + 200 + i)) && free $(($1 + 300 + i)) || return 1
 	done
 }
 
@@ -88,17 +90,21 @@ pick_port() {
 	die 'found no free range of ports in 50 tries: give --port'
 }
 
-certificate() {
-	keytool -genkeypair -alias k -keyalg EC -groupname secp256r1 -validity 3650 -dname CN=localhost \
-		-ext san=ip:127.0.0.1,dns:localhost -storetype PKCS12 -keystore "$dir/tls.p12" -storepass secret 2>/dev/null
-	keytool -exportcert -rfc -alias k -keystore "$dir/tls.p12" -storepass secret -file "$dir/ca.pem" 2>/dev/null
+certificates() { # an authority, and what it has signed: the nodes' and a client's
+	local name new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650)
+	"${new[@]}" -subj /CN=authority -keyout "$dir/ca.key" -out "$dir/ca.pem" 2>/dev/null
+	for name in node client; do
+		"${new[@]}" -CA "$dir/ca.pem" -CAkey "$dir/ca.key" -subj "/CN=$name" -addext subjectAltName=IP:127.0.0.1,DNS:localhost \
+			-keyout "$dir/$name.key" -out "$dir/$name.pem" 2>/dev/null
+	done
+	cat "$dir/node.key" "$dir/node.pem" >"$dir/keystore.pem"
 }
 
 properties() { # properties ID
 	local id=$1 i voters='' copies=$((nodes < 3 ? nodes : 3)) insync=$((nodes < 3 ? 1 : 2))
 	local listeners=PLAINTEXT://127.0.0.1:$((port + id - 1)) protocols=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 	for ((i = 1; i <= nodes; i++)); do voters+=${voters:+,}$i@127.0.0.1:$((port + 100 + i)); done
-	[[ $sasl ]] && listeners+=,SASL_SSL://127.0.0.1:$((port + 200 + id)) protocols+=,SASL_SSL:SASL_SSL
+	[[ $sasl ]] && listeners+=,SASL_SSL://127.0.0.1:$((port + 200 + id)),MUTUAL://127.0.0.1:$((port + 300 + id)) protocols+=,SASL_SSL:SASL_SSL,MUTUAL:SSL
 	cat <<-END
 		process.roles=broker,controller
 		node.id=$id
@@ -125,9 +131,11 @@ properties() { # properties ID
 		log.cleaner.dedupe.buffer.size=33554432
 	END
 	[[ $sasl ]] && cat <<-END
-		ssl.keystore.type=PKCS12
-		ssl.keystore.location=$dir/tls.p12
-		ssl.keystore.password=secret
+		ssl.keystore.type=PEM
+		ssl.keystore.location=$dir/keystore.pem
+		ssl.truststore.type=PEM
+		ssl.truststore.location=$dir/ca.pem
+		listener.name.mutual.ssl.client.auth=required
 		sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 		listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_tare="secret";
 		listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
@@ -144,7 +152,7 @@ format() { # the properties and the log folder of every node
 	echo "$port" >"$dir/port"
 	echo "$heap" >"$dir/heap"
 	if [[ $sasl ]]; then
-		certificate
+		certificates
 		users=(--add-scram 'SCRAM-SHA-256=[name=tare,password=secret]' --add-scram 'SCRAM-SHA-512=[name=tare,password=secret]')
 	fi
 	cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' AB | cut -c1-22)

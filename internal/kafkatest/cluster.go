@@ -28,7 +28,7 @@ import (
 // shared with other tests.
 type Options struct {
 	Nodes int      // 0 is 1
-	SASL  bool     // with a listener for TLS and SASL, user tare, password secret
+	SASL  bool     // with listeners for TLS: one for user tare, password secret, and one for clients with a certificate
 	Set   []string // settings of the brokers, KEY=VALUE
 	Own   bool     // not shared, for tests that end nodes
 }
@@ -37,8 +37,12 @@ type Options struct {
 // of other tests too: Topic makes one that is not.
 type Cluster struct {
 	Brokers []string // host:port
-	Secure  []string // host:port of the listeners for TLS and SASL, with Options.SASL
-	CA      string   // file with the certificate to trust there
+
+	// With Options.SASL: the listeners for TLS and SASL, and those for TLS with a
+	// client's certificate, host:port; and PEM files: the authority to trust
+	// there, a client's certificate and its key.
+	Secure, Mutual            []string
+	CA, ClientCert, ClientKey string
 
 	Fake *kfake.Cluster // nil for a real one
 
@@ -75,7 +79,8 @@ func Real(t testing.TB, o Options) *Cluster {
 	t.Cleanup(func() { c.script(t, "wipe") })
 	c.Brokers = strings.Split(c.script(t, o.start()...), ",")
 	if o.SASL {
-		c.Secure, c.CA = secure(t, c.Brokers), filepath.Join(dir, "ca.pem")
+		c.Secure, c.Mutual = above(t, c.Brokers, 201), above(t, c.Brokers, 301)
+		c.CA, c.ClientCert, c.ClientKey = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key")
 	}
 	return c
 }
@@ -93,8 +98,8 @@ func (o *Options) start() []string {
 	return args
 }
 
-// secure returns the listeners that belong to plain ones: 201 ports above.
-func secure(t testing.TB, brokers []string) (list []string) {
+// above returns the listeners so many ports above the plain ones.
+func above(t testing.TB, brokers []string, ports int) (list []string) {
 	for _, b := range brokers {
 		host, port, err := net.SplitHostPort(b)
 		if err != nil {
@@ -104,7 +109,7 @@ func secure(t testing.TB, brokers []string) (list []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, net.JoinHostPort(host, strconv.Itoa(n+201)))
+		list = append(list, net.JoinHostPort(host, strconv.Itoa(n+ports)))
 	}
 	return list
 }
