@@ -1,6 +1,7 @@
 package record
 
 import (
+	"runtime/metrics"
 	"testing"
 
 	"tare/schema"
@@ -100,4 +101,73 @@ func TestNoAllocations(t *testing.T) {
 	for _, layout := range []schema.Layout{schema.RFC3339, schema.Unix, "2006-01-02 15:04:05"} {
 		f("write time "+string(layout), func() { dst = AppendTime(dst[:0], layout, 1772236833170000000) })
 	}
+}
+
+// TestNoAllocationsOfArrays decodes and encodes arrays, whole and broken.
+func TestNoAllocationsOfArrays(t *testing.T) {
+	f := func(name string, run func()) {
+		t.Helper()
+		run() // buffers grow once
+		if n := testing.AllocsPerRun(100, run); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+	var row Row
+	var dst []byte
+	m := testMark()
+	s := grids()
+	for _, d := range gridDecoders(t) {
+		for _, text := range []string{
+			`{"load":1,"list":[1.5, null, -2e3,12345678901234567890],"in":{"grid":[[1,2,3],[4,5,6]]},"cube":[[[1,2]],[[3,4]]],"twin":null}`,
+			`{"list":[1,2,3],"in":{"grid":[[1,2,3],null]},"twin":[1,2]}`,
+			`{"list":["x",1e999,[1],4],"in":{"grid":[1,{}]}}`,
+			`{"list":[1,2`,
+		} {
+			in := inFile([]byte(text))
+			f("decode "+text, func() { d.Decode(&row, in) })
+		}
+	}
+	s.Features = s.Features[:5]
+	value := []byte(`{"load":1,"list":[1,2,3,4],"in":{}}`)
+	newJSON(t, s).Decode(&row, inFile(value))
+	y := []float64{1, 2, nan, 4, 5, 6, 7, 8, 9, 10, 11, 12, nan, nan, nan, nan}
+	for _, o := range []Output{{Meta: MetaNone}, {Value: Features}, {Value: Vector, Dtype: Int16, Missing: MissingMask, Meta: MetaNone}} {
+		e := newEncoder(t, s, o, "")
+		f("encode "+string(o.Value), func() { dst = e.Append(dst[:0], value, &row, y, m) })
+	}
+	for _, dtype := range dtypes {
+		s := packed(dtype, 2, 8)
+		d := newBinary(t, s)
+		e := newEncoder(t, s, Output{Dtype: dtype, Missing: MissingZero, Meta: MetaNone}, "")
+		dst = e.Append(dst[:0], nil, &Row{Spans: []Span{{0, 1}}}, y, nil)
+		in := &Message{Key: []byte("a"), Value: append([]byte(nil), dst...), Timestamp: 7}
+		f("decode "+string(dtype), func() {
+			if d.Decode(&row, in) != OK {
+				t.Fatal(d.Detail())
+			}
+		})
+		f("encode "+string(dtype), func() { dst = e.Append(dst[:0], nil, &row, y, nil) })
+		short := &Message{Key: in.Key, Value: in.Value[1:], Timestamp: 7}
+		f("reject "+string(dtype), func() { d.Decode(&row, short) })
+	}
+}
+
+// decodeWithin decodes, and fails where that allocates more than the value's
+// length justifies.
+func decodeWithin(t testing.TB, d Decoder, row *Row, m *Message) Reason {
+	t.Helper()
+	before := allocated()
+	reason := d.Decode(row, m)
+	if grown := allocated() - before; grown > 1<<20+64*uint64(len(m.Value)) {
+		t.Fatalf("%d bytes allocated for a value of %d: %q", grown, len(m.Value), m.Value)
+	}
+	return reason
+}
+
+// allocated returns the bytes allocated so far. Small ones are seen late, by up
+// to a span of each size.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }

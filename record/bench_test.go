@@ -2,8 +2,6 @@ package record_test
 
 import (
 	"bytes"
-	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -106,21 +104,6 @@ func BenchmarkGlance(b *testing.B) {
 	f("last", records)
 }
 
-func BenchmarkEncodingJSON(b *testing.B) {
-	records := plantRecords(1024, false)
-	b.SetBytes(size(records))
-	for i := 0; b.Loop(); i++ {
-		var v struct {
-			Sensor                                                            string
-			TS                                                                int64
-			Temperature, Vibration, Flow, Valve, Load, Pressure, Speed, Power *float64
-		}
-		if err := json.Unmarshal(records[i&1023], &v); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 func BenchmarkCSV(b *testing.B) {
 	header, records := plantRows(1024)
 	s := plantSchema()
@@ -137,27 +120,6 @@ func BenchmarkCSV(b *testing.B) {
 		m.Value = records[i&1023]
 		if d.Decode(&row, &m) != record.OK {
 			b.Fatal(d.Detail())
-		}
-	}
-}
-
-// BenchmarkEncodingCSV splits the rows and reads their numbers.
-func BenchmarkEncodingCSV(b *testing.B) {
-	_, records := plantRows(1024)
-	r := csv.NewReader(strings.NewReader(strings.Repeat(string(bytes.Join(records, []byte("\n")))+"\n", b.N/1024+1)))
-	r.ReuseRecord = true
-	b.SetBytes(size(records))
-	b.ReportAllocs()
-	b.ResetTimer()
-	for range b.N {
-		cells, err := r.Read()
-		if err != nil {
-			b.Fatal(err)
-		}
-		for _, c := range cells[1:] {
-			if _, err := strconv.ParseFloat(c, 64); err != nil {
-				b.Fatal(err)
-			}
 		}
 	}
 }
@@ -229,27 +191,6 @@ func decodeAll(b *testing.B, d record.Decoder, records [][]byte) (rows []record.
 	return rows, y
 }
 
-// BenchmarkEncodingJSONMarshal writes the eight numbers alone.
-func BenchmarkEncodingJSONMarshal(b *testing.B) {
-	d, err := record.NewJSON(plantSchema())
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, y := decodeAll(b, d, plantRecords(1024, false))
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		v := y[i&1023]
-		plant := struct {
-			Sensor                                                            string
-			TS                                                                int64
-			Temperature, Vibration, Flow, Valve, Load, Pressure, Speed, Power float64
-		}{"plant-1/pump-17", 1772236833170, v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]}
-		if _, err := json.Marshal(&plant); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // BenchmarkImputed writes records that lack the two features of an object.
 func BenchmarkImputed(b *testing.B) {
 	s := plantSchema()
@@ -269,4 +210,102 @@ func BenchmarkImputed(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		dst = e.Append(dst[:0], records[i&1023], &rows[i&1023], y[i&1023], nil)
 	}
+}
+
+// BenchmarkArray reads records of one array of 64 numbers with 4 to 7 decimals,
+// or with all the digits of a float64.
+func BenchmarkArray(b *testing.B) {
+	f := func(name string, decimals int, comma string) {
+		b.Run(name, func(b *testing.B) {
+			r := rand.New(rand.NewPCG(1, 2))
+			records := make([][]byte, 256)
+			for i := range records {
+				t := fmt.Appendf(nil, `{"sensor":"plant-%d","ts":%d,"spectrum":[`, i%7, 1772236833170+int64(i)*137)
+				for k := range 64 {
+					t = strconv.AppendFloat(t, r.NormFloat64()*float64(k%8+1), 'f', decimals, 64)
+					t = append(t, comma...)
+				}
+				records[i] = append(t[:len(t)-len(comma)], "]}"...)
+			}
+			s := plantSchema()
+			s.Features = []schema.Feature{{Name: "spectrum", Field: "spectrum", Shape: []int{64}}}
+			d, err := record.NewJSON(s)
+			if err != nil {
+				b.Fatal(err)
+			}
+			var row record.Row
+			m := record.Message{Timestamp: record.NoTimestamp}
+			b.SetBytes(size(records))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				m.Value = records[i&255]
+				if d.Decode(&row, &m) != record.OK {
+					b.Fatal(d.Detail())
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(64*b.N), "ns/number")
+		})
+	}
+	f("short", 4, ",")
+	f("blanks", 4, ", ")
+	f("17digits", -1, ",")
+}
+
+// BenchmarkImage reads and writes images of 3x224x224 numbers. SetBytes counts
+// numbers: MB/s are millions of them a second.
+func BenchmarkImage(b *testing.B) {
+	const width = 3 * 224 * 224
+	y := make([]float64, width)
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range y {
+		y[i] = r.NormFloat64() * 50
+	}
+	var dst []byte
+	run := func(name string, once func()) {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(width)
+			b.ReportAllocs()
+			for b.Loop() {
+				once()
+			}
+		})
+	}
+	for _, dtype := range []schema.DType{schema.UInt8, schema.Int16, schema.Float32, schema.Float64} {
+		s := &schema.Schema{Format: schema.Binary, DType: dtype, Limits: schema.Limits{Value: 8 * width},
+			Features: []schema.Feature{{Name: "image", Shape: []int{3, 224, 224}}}}
+		missing := record.MissingNaN
+		if dtype.Size() < 4 {
+			missing = record.MissingZero
+		}
+		d, err := record.NewBinary(s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		e, err := record.NewEncoder(s, record.Output{Value: record.Vector, Dtype: dtype, Missing: missing, Meta: record.MetaNone}, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		value := e.Append(nil, nil, nil, y, nil)
+		var row record.Row
+		m := &record.Message{Value: value, Timestamp: record.NoTimestamp}
+		run("decode,"+string(dtype), func() { d.Decode(&row, m) })
+		run("encode,"+string(dtype), func() { dst = e.Append(dst[:0], nil, &row, y, nil) })
+		if dtype == schema.UInt8 {
+			floats, err := record.NewEncoder(s, record.Output{Value: record.Vector, Dtype: record.Float32, Meta: record.MetaNone}, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			run("uint8,float32", func() {
+				d.Decode(&row, m)
+				dst = floats.Append(dst[:0], value, &row, row.Numbers, nil)
+			})
+		}
+	}
+	bytes, numbers := make([]byte, width), make([]float64, width)
+	run("plain,copy", func() { copy(numbers, y) })
+	run("plain,loop", func() {
+		for i, c := range bytes {
+			numbers[i] = float64(c)
+		}
+	})
 }

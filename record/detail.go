@@ -38,7 +38,7 @@ func (r *reader) Detail() string {
 		}
 		return fmt.Sprintf("at byte %d: %s, want %s", f.span.Start, stumble(r.value, int(f.span.Start)), f.note)
 	}
-	return r.subject(reason, f) + place(f.span) + ": " + r.problem(reason, f)
+	return r.subject(reason, f) + atByte(f.span) + ": " + r.problem(reason, f)
 }
 
 // stumble names what stands at a fault of syntax.
@@ -61,14 +61,17 @@ func (r *reader) subject(reason Reason, f fault) string {
 		return fmt.Sprintf("series (field %s)", r.schema.Series.Fields[f.which])
 	case BadTime, Skew:
 		return fmt.Sprintf("time (field %s)", r.schema.Time.Field)
-	case BadType, BadRange:
+	case BadType, BadShape, BadRange:
 		feature := r.schema.Features[f.which]
+		if feature.Field == "" {
+			return fmt.Sprintf("feature %q", feature.Name)
+		}
 		return fmt.Sprintf("feature %q (field %s)", feature.Name, feature.Field)
 	}
 	return f.note
 }
 
-func place(s Span) string {
+func atByte(s Span) string {
 	if s == (Span{}) {
 		return ""
 	}
@@ -88,6 +91,10 @@ func (r *reader) problem(reason Reason, f fault) string {
 		return "the record has been normalized already"
 	case reason == Duplicate:
 		return "stands twice in one object"
+	case r.schema.Format == schema.Binary && reason >= BadType:
+		return r.packedProblem(reason, f)
+	case reason >= BadType && f.note == "" && r.places[f.which].shape != nil:
+		return r.arrayProblem(reason, f)
 	case reason == BadSeries && csv:
 		return "an empty cell, want text"
 	case reason == BadSeries:
@@ -95,13 +102,127 @@ func (r *reader) problem(reason Reason, f fault) string {
 	case reason == BadTime:
 		return r.shown(f.span) + ", want " + wanted(r.schema.Time.Layout)
 	case reason == BadRange:
-		return r.shown(f.span) + fmt.Sprintf(", want a magnitude of at most %g", schema.MaxMagnitude)
+		return r.shown(f.span) + tooFar()
 	case csv:
 		return r.shown(f.span) + ", want a number or an empty cell"
 	case f.note != "":
 		return f.note + " is " + r.kind(f.span) + ", want an object or null"
 	}
 	return r.kind(f.span) + ", want a number or null"
+}
+
+// arrayProblem tells of an element of an array, or of the array as a whole.
+func (r *reader) arrayProblem(reason Reason, f fault) string {
+	shape := r.places[f.which].shape
+	path := r.indexes(int(r.row.Spans[f.which].Start), int(f.span.Start))
+	subject := ""
+	if len(path) > 0 {
+		subject = element(path) + " is "
+	}
+	switch inner := shape[len(path):]; {
+	case reason == BadRange:
+		return subject + r.shown(f.span) + tooFar()
+	case reason == BadShape && r.value[f.span.Start] == '[' && len(inner) > 0:
+		return subject + extents(r.members(f.span), inner[1:]) + fmt.Sprintf(", want %d", inner[0])
+	case len(path) == 0:
+		return r.kind(f.span) + ", want " + form(inner) + " or null"
+	default:
+		return subject + r.kind(f.span) + ", want " + form(inner)
+	}
+}
+
+// indexes returns where in the array at start the element at that byte stands.
+func (r *reader) indexes(start, at int) (path []int) {
+	scan := scanner{depth: r.limits.Depth}
+	for i := start; i < at; {
+		n := 0
+		i, _ = scan.open(r.value, i+1, ']', "")
+		for end := scan.value(r.value, i, 0); end <= at; end = scan.value(r.value, i, 0) {
+			i, _ = scan.next(r.value, end, ']', "")
+			n++
+		}
+		path = append(path, n)
+	}
+	return path
+}
+
+func element(path []int) string {
+	text := "element "
+	for _, i := range path {
+		text += fmt.Sprintf("[%d]", i)
+	}
+	return text
+}
+
+// members returns the length of the array at s.
+func (r *reader) members(s Span) (n int) {
+	scan := scanner{depth: r.limits.Depth}
+	i, more := scan.open(r.value, int(s.Start)+1, ']', "")
+	for more {
+		n++
+		i, more = scan.next(r.value, scan.value(r.value, i, 0), ']', "")
+	}
+	return n
+}
+
+// extents names an array of n elements of that shape.
+func extents(n int, shape []int) string {
+	what := "number"
+	if len(shape) > 0 {
+		what = "array"
+	}
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("an array of %d %s", n, what)
+}
+
+// form names what has a shape.
+func form(shape []int) string {
+	switch len(shape) {
+	case 0:
+		return "a number or null"
+	case 1:
+		return extents(shape[0], nil)
+	}
+	return "an array of shape " + shapeText(shape)
+}
+
+// shapeText returns a shape as it is configured: [3,224,224].
+func shapeText(shape []int) string {
+	return "[" + strings.Trim(strings.ReplaceAll(fmt.Sprint(shape), " ", ","), "[]") + "]"
+}
+
+func tooFar() string { return fmt.Sprintf(", want a magnitude of at most %g", schema.MaxMagnitude) }
+
+// packedProblem tells what is wrong with a binary value, or with one number of it.
+func (r *reader) packedProblem(reason Reason, f fault) string {
+	shape := r.places[0].shape
+	if reason == BadShape {
+		what := string(r.schema.DType)
+		if shape != nil {
+			what += " of shape " + shapeText(shape)
+		}
+		size, _ := FrameOf(r.schema)
+		return fmt.Sprintf("a value of %d bytes, want %d (%s)", len(r.value), size, what)
+	}
+	var x [1]float64
+	unpack(r.schema.DType, x[:], r.value[f.span.Start:f.span.End], 0)
+	number := fmt.Sprint(x[0]) + tooFar()
+	if shape == nil {
+		return number
+	}
+	return element(unravel(int(f.span.Start)/r.schema.DType.Size(), shape)) + " is " + number
+}
+
+// unravel returns the indexes of the i-th element of an array.
+func unravel(i int, shape []int) []int {
+	path := make([]int, len(shape))
+	for k := len(shape) - 1; k >= 0; k-- {
+		path[k] = i % shape[k]
+		i /= shape[k]
+	}
+	return path
 }
 
 func (r *reader) keyProblem() string {

@@ -16,8 +16,8 @@ type Output struct {
 	Dtype   Dtype   `json:"dtype"`
 	Missing Missing `json:"missing"`
 	Meta    Meta    `json:"meta"`
-	// Columns names the numbers of a record, in the order of the features: one
-	// each. Nil means the features' own names.
+	// Columns names the features of a record in the output, in their order: one
+	// each, also of an array. Nil means the features' own names.
 	Columns []string `json:"columns,omitempty"`
 	// Imputed says per column whether missing values are filled in. CSV with
 	// Replace then adds the columns that the header lacks.
@@ -29,35 +29,43 @@ type Value string
 
 const (
 	// Replace keeps the record byte for byte and replaces the feature values
-	// alone. A value that is absent stays absent unless it was imputed.
+	// alone. A value that is absent stays absent unless it was imputed. A binary
+	// record is all feature: the numbers are packed as Vector packs them.
 	Replace Value = "replace"
 	// Features writes the series, the time as it came, the split, and the
 	// columns by name. Schema.Output reads it. A series that is the key of a Kafka
 	// record, and a time that is its timestamp, stay with that record.
 	Features Value = "features"
 	// Vector writes the columns as packed little-endian numbers and nothing
-	// else.
+	// else, an array's in row-major order.
 	Vector Value = "vector"
 )
 
 // A Dtype is the precision of the numbers. Text is the shortest that reads back
 // as the same number of that precision.
-type Dtype string
+type Dtype = schema.DType
 
 const (
-	Float64 Dtype = "float64" // 8 bytes
-	Float32 Dtype = "float32" // 4 bytes
+	Float64 = schema.Float64 // 8 bytes
+	Float32 = schema.Float32 // 4 bytes
+
+	// Integers are for packed numbers alone: rounded, half to even, and what is
+	// beyond the least and the greatest is one of these. They have no NaN.
+
+	Int16 = schema.Int16 // 2 bytes
+	UInt8 = schema.UInt8 // 1 byte
 )
 
-// A Missing is how Vector writes a missing value. In text it is null, or an
-// empty cell.
+// A Missing is how a missing value is written among packed numbers. In text it is
+// null, or an empty cell; an array of nothing but missing values is one null.
 type Missing string
 
 const (
 	MissingNaN  Missing = "nan"  // NaN
 	MissingZero Missing = "zero" // 0
-	// MissingMask writes 0, and behind the columns one more number for each: 1
-	// where it is missing, else 0 (scikit-learn's MissingIndicator).
+	// MissingMask writes 0, and behind the columns one more number for each of
+	// theirs, also for each of an array: 1 where it is missing, else 0
+	// (scikit-learn's MissingIndicator). It is of Vector alone.
 	MissingMask Missing = "mask"
 )
 
@@ -91,7 +99,8 @@ func (o Output) withDefaults(s *schema.Schema) Output {
 
 // NewEncoder returns an encoder of the rows that a decoder for s reads. header
 // is the header line of a CSV input; Features and Vector and all of JSON need
-// none. A sink that carries the mark in headers of its own asks for MetaNone.
+// none. A sink that carries the mark in headers of its own asks for MetaNone, as
+// do all packed numbers.
 //
 // In text a number equal to the one in the record is left as it is written
 // there, unless it is to be rounded to Float32. An infinity is written as a
@@ -104,10 +113,12 @@ func NewEncoder(s *schema.Schema, o Output, header []byte) (Encoder, error) {
 	if err := o.check(s); err != nil {
 		return nil, err
 	}
-	csv := s.Format == schema.CSV
+	csv, packed := s.Format == schema.CSV, vector{dtype: o.Dtype, missing: o.Missing}
 	switch {
 	case o.Value == Vector:
-		return &vector{o.printer(""), o.Missing}, nil
+		return &packed, nil
+	case s.Format == schema.Binary:
+		return &replaceBinary{packed}, nil
 	case o.Value == Features && csv:
 		return newFeaturesCSV(s, o), nil
 	case o.Value == Features:
@@ -131,7 +142,7 @@ func (o Output) Validate(s *schema.Schema) error { return o.withDefaults(s).chec
 func (o Output) check(s *schema.Schema) error {
 	for _, c := range []error{
 		oneOf("value", o.Value, Replace, Features, Vector),
-		oneOf("dtype", o.Dtype, Float64, Float32),
+		oneOf("dtype", o.Dtype, Float64, Float32, Int16, UInt8),
 		oneOf("missing", o.Missing, MissingNaN, MissingZero, MissingMask),
 		oneOf("meta", o.Meta, MetaHeaders, MetaField, MetaNone, MetaRemove),
 	} {
@@ -139,21 +150,43 @@ func (o Output) check(s *schema.Schema) error {
 			return c
 		}
 	}
+	if err := o.checkPacked(s.Format == schema.Binary); err != nil {
+		return err
+	}
 	switch n := len(s.Features); {
 	case len(o.Columns) != n:
 		return fmt.Errorf("output of %d columns for %d features, want one each", len(o.Columns), n)
 	case len(o.Imputed) != n:
 		return fmt.Errorf("output with imputed for %d of %d features, want one each", len(o.Imputed), n)
-	case o.Value == Vector && o.Meta != MetaNone:
-		return fmt.Errorf("output value %s has no place for meta %s, want %s", o.Value, o.Meta, MetaNone)
-	case o.Value != Vector && o.Missing != MissingNaN:
-		return fmt.Errorf("output missing %s needs value %s: %s writes null or an empty cell", o.Missing, Vector, o.Value)
 	case o.Value != Replace && o.Meta == MetaRemove:
 		return fmt.Errorf("output meta %s needs value %s", o.Meta, Replace)
 	case o.Value == Replace:
 		return checkReplace(s)
 	case o.Value == Features:
 		return checkColumns(o.Columns)
+	}
+	return nil
+}
+
+// checkPacked returns what is wrong with o as numbers that are packed, or that are
+// not.
+func (o Output) checkPacked(binary bool) error {
+	integer := o.Dtype == Int16 || o.Dtype == UInt8
+	switch packed := binary || o.Value == Vector; {
+	case binary && o.Value == Features:
+		return fmt.Errorf("output value %s of binary records, which have no names: want %s or %s", o.Value, Replace, Vector)
+	case o.Value == Vector && o.Meta != MetaNone:
+		return fmt.Errorf("output value %s has no place for meta %s, want %s", o.Value, o.Meta, MetaNone)
+	case binary && o.Meta.writes():
+		return fmt.Errorf("a binary record has no place for output meta %s, want %s", o.Meta, MetaNone)
+	case !packed && o.Missing != MissingNaN:
+		return fmt.Errorf("output missing %s needs value %s: %s writes null or an empty cell", o.Missing, Vector, o.Value)
+	case o.Missing == MissingMask && o.Value != Vector:
+		return fmt.Errorf("output missing %s needs value %s: %s keeps the record's shape", o.Missing, Vector, o.Value)
+	case !packed && integer:
+		return fmt.Errorf("output dtype %s needs value %s: text takes %s or %s", o.Dtype, Vector, Float64, Float32)
+	case integer && o.Missing == MissingNaN:
+		return fmt.Errorf("output dtype %s has no NaN for missing %s, want %s or %s", o.Dtype, o.Missing, MissingZero, MissingMask)
 	}
 	return nil
 }

@@ -158,15 +158,18 @@ func roundTrip(t *testing.T, d *JSON, e *replaceJSON, value []byte, row *Row, y 
 	if reason := d.Decode(&back, inFile(out)); reason != OK || back.Bad > row.Bad {
 		t.Fatalf("%q: %q is read as %s, %d bad: %s", value, out, reason, back.Bad, d.Detail())
 	}
-	for f, got := range back.Numbers {
-		want := y[f]
+	for i, got := range back.Numbers {
+		want := y[i]
 		if math.IsInf(want, 0) {
 			want = nan
 		}
 		if got != want && !(got != got && want != want) {
-			t.Fatalf("%q: %q: feature %d is %v, want %v", value, out, f, got, want)
+			t.Fatalf("%q: %q: number %d is %v, want %v", value, out, i, got, want)
 		}
-		if had, has := row.Spans[f] != (Span{}), back.Spans[f] != (Span{}); has != (had || want == want) {
+	}
+	for f := range row.Spans {
+		had, has := row.Spans[f] != (Span{}), back.Spans[f] != (Span{})
+		if has != (had || e.any(f, y)) {
 			t.Fatalf("%q: %q: feature %d was there %v, is there %v", value, out, f, had, has)
 		}
 	}
@@ -506,7 +509,7 @@ func TestNewEncoder(t *testing.T) {
 		}
 	}
 	f(mixed(), Output{Value: "csv"}, "", `output value "csv", want replace, features, vector`)
-	f(mixed(), Output{Dtype: "int8"}, "", `output dtype "int8", want float64, float32`)
+	f(mixed(), Output{Dtype: "int8"}, "", `output dtype "int8", want float64, float32, int16, uint8`)
 	f(mixed(), Output{Missing: "mean"}, "", `output missing "mean", want nan, zero, mask`)
 	f(mixed(), Output{Meta: "yes"}, "", `output meta "yes", want headers, field, none, remove`)
 	f(mixed(), Output{Value: Vector}, "", `output value vector has no place for meta headers, want none`)

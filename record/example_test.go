@@ -81,6 +81,55 @@ func ExampleNewEncoder() {
 	// {"series":"p1","time":"2026-03-01T06:00:00Z","split":"train","load":-0.25,"vibration":0.5}
 }
 
+func ExampleNewJSON_array() {
+	d, err := record.NewJSON(&schema.Schema{
+		Format:   schema.JSON,
+		Features: []schema.Feature{{Name: "load", Field: "load"}, {Name: "grid", Field: "grid", Shape: []int{2, 2}}},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var row record.Row
+	for _, value := range []string{`{"load":7,"grid":[[1,2],[null,4]]}`, `{"load":7,"grid":[[1,2],[3]]}`} {
+		if reason := d.Decode(&row, &record.Message{Value: []byte(value), Timestamp: record.NoTimestamp}); reason != record.OK {
+			fmt.Printf("%s: %s\n", reason, d.Detail())
+			continue
+		}
+		fmt.Println(row.Numbers)
+	}
+	// Output:
+	// [7 1 2 NaN 4]
+	// shape: feature "grid" (field grid) at byte 24: element [1] is an array of 1 number, want 2
+}
+
+func ExampleNewBinary() {
+	s := &schema.Schema{
+		Format:   schema.Binary,
+		DType:    schema.UInt8,
+		Series:   schema.Series{Fields: []string{schema.Key}},
+		Features: []schema.Feature{{Name: "image", Shape: []int{2, 2}}},
+	}
+	d, err := record.NewBinary(s)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var row record.Row
+	d.Decode(&row, &record.Message{Key: []byte("camera 1"), Value: []byte{0, 1, 128, 255}, Timestamp: record.NoTimestamp})
+	fmt.Printf("%s %v\n", row.Series, row.Numbers)
+
+	e, err := record.NewEncoder(s, record.Output{Dtype: record.Float32, Meta: record.MetaNone}, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("% x\n", e.Append(nil, nil, &row, []float64{-1, 0, 0.5, 1}, nil))
+	// Output:
+	// camera 1 [0 1 128 255]
+	// 00 00 80 bf 00 00 00 00 00 00 00 3f 00 00 80 3f
+}
+
 func ExampleAppendDeadLetter() {
 	m := &record.Message{Value: []byte(`{"load":`), Partition: 0, Offset: 7, Timestamp: record.NoTimestamp}
 	fmt.Printf("%s\n", record.AppendDeadLetter(nil, "syntax: at byte 8: the record ends, want a value", m, "pumps"))

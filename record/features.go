@@ -8,14 +8,14 @@ import (
 
 // A featuresJSON writes the Value Features as JSON.
 type featuresJSON struct {
-	printer
+	featurePrinter
 	series, time, split string // keys with what stands before them; empty: left out
 	columns             []string
 	stamped             bool
 }
 
 func newFeaturesJSON(s *schema.Schema, o Output) *featuresJSON {
-	e := &featuresJSON{printer: o.printer("null"), stamped: o.Meta.writes()}
+	e := &featuresJSON{featurePrinter: newFeaturePrinter(s, o), stamped: o.Meta.writes()}
 	before := "{"
 	key := func(name string) string {
 		k := string(appendQuoted([]byte(before), name)) + ":"
@@ -48,7 +48,12 @@ func (e *featuresJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark)
 	}
 	dst = appendQuoted(append(dst, e.split...), m.Split)
 	for i, key := range e.columns {
-		dst = e.append(append(dst, key...), y[i])
+		dst = append(dst, key...)
+		if e.places[i].shape == nil {
+			dst = e.append(dst, y[e.places[i].start])
+		} else {
+			dst = e.feature(dst, i, y)
+		}
 	}
 	if e.stamped {
 		dst = appendStamp(append(dst, `,"`+schema.StampField+`":`...), m)

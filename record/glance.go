@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"math"
 
 	"tare/schema"
 )
@@ -12,7 +11,7 @@ import (
 // for one that Decode rejects it is any.
 func (d *JSON) Glance(m *Message) (nanos int64, ok bool) {
 	if d.clock {
-		return m.Timestamp * milli, m.Timestamp >= 0 && m.Timestamp <= math.MaxInt64/milli
+		return clockOf(m)
 	}
 	text := memberText(m.Value, d.time)
 	if len(text) == 0 {

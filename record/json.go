@@ -23,6 +23,10 @@ type JSON struct {
 	turn uint64 // counts the records
 	time string // see topTime
 	key  []byte // holds a key whose escapes were resolved
+
+	// Of the array that is read:
+	feature   int
+	misshapen bool
 }
 
 // NewJSON returns a decoder for s, which must not change afterwards. Fields are
@@ -133,6 +137,8 @@ func (d *JSON) member(b []byte, i int, k *key, depth int) int {
 			d.setNumber(k.features[0], n.float(b[i:end]), Span{int32(i), int32(end)})
 		}
 		return end
+	case k.array && b[i] == '[':
+		return d.array(b, i, k.features[0], depth)
 	case k.below == nil:
 		return d.leaf(b, i, k, depth)
 	case b[i] == '{':
@@ -152,7 +158,7 @@ func (d *JSON) leaf(b []byte, i int, k *key, depth int) int {
 	}
 	value, span := b[i:end], Span{int32(i), int32(end)}
 	for _, f := range k.features {
-		d.setFeature(f, value, span)
+		d.setFeature(f, value, span, depth)
 	}
 	if k.series >= 0 {
 		d.setName(k.series, d.name(value), span)
@@ -166,9 +172,13 @@ func (d *JSON) leaf(b []byte, i int, k *key, depth int) int {
 	return end
 }
 
-func (d *JSON) setFeature(f int, value []byte, span Span) {
+func (d *JSON) setFeature(f int, value []byte, span Span, depth int) {
+	array := d.places[f].shape != nil
 	switch {
-	case isNumber(value[0]):
+	case array && value[0] == '[':
+		d.array(d.value, int(span.Start), f, depth)
+		return
+	case !array && isNumber(value[0]):
 		n, _ := d.scan.number(value, 0)
 		d.setNumber(f, n.float(value), span)
 		return

@@ -289,6 +289,7 @@ func compare(t testing.TB, d *JSON, row *Row, value []byte) {
 // TestPriority decodes records with every pair of faults.
 func TestPriority(t *testing.T) {
 	s := mixed()
+	s.Features = append(s.Features, schema.Feature{Name: "pair", Field: "pair", Shape: []int{2}})
 	s.Limits = schema.Limits{Series: 10}
 	s.Time.MaxFutureSkew = time.Second
 	d := newJSON(t, s)
@@ -301,6 +302,7 @@ func TestPriority(t *testing.T) {
 		BadTime:   {ts: `"soon"`},
 		Skew:      {ts: "2001"},
 		BadType:   {rest: `,"load":"x"`},
+		BadShape:  {rest: `,"pair":[1]`},
 		BadRange:  {rest: `,"é":1e999`},
 	}
 	var row Row

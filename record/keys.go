@@ -57,7 +57,8 @@ type key struct {
 	name  string
 	path  string  // of all names down to this
 	quote string  // name as JSON text with the colon: `"name":`
-	plain bool    // target.only(), here to be at hand
+	plain bool    // it feeds one feature that is a single number, and nothing else
+	array bool    // it feeds one feature that is an array, and nothing else
 	below *branch // the object under this name; then the target is empty
 	seen  uint64  // the turn in which the key occurred last
 	after *key    // what followed it in the last record
@@ -77,7 +78,7 @@ type branch struct {
 func tree(s *schema.Schema) (*branch, error) {
 	root := newBranch()
 	for _, t := range targets(s) {
-		if err := root.plant(t); err != nil {
+		if err := root.plant(t, s); err != nil {
 			return nil, err
 		}
 	}
@@ -86,7 +87,7 @@ func tree(s *schema.Schema) (*branch, error) {
 
 func newBranch() *branch { return &branch{byName: map[string]*key{}} }
 
-func (b *branch) plant(t *target) error {
+func (b *branch) plant(t *target, s *schema.Schema) error {
 	path, err := schema.Path(t.field)
 	if err != nil {
 		return err
@@ -109,7 +110,11 @@ func (b *branch) plant(t *target) error {
 	if k.below != nil {
 		return fmt.Errorf("field %q holds other fields that are read: want one of them", t.field)
 	}
-	k.target, k.path, k.plain = *t, t.field, t.only()
+	k.target, k.path = *t, t.field
+	if t.only() {
+		k.array = s.Features[t.features[0]].Shape != nil
+		k.plain = !k.array
+	}
 	return nil
 }
 

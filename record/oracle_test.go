@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -35,7 +36,7 @@ type node struct {
 // consult reads value by s, whose limits of size are not looked at. Stamped
 // records are accepted.
 func consult(s *schema.Schema, value []byte) oracle {
-	o := oracle{numbers: make([]float64, len(s.Features))}
+	o := oracle{numbers: make([]float64, s.Width())}
 	for i := range o.numbers {
 		o.numbers[i] = math.NaN()
 	}
@@ -53,13 +54,26 @@ func consult(s *schema.Schema, value []byte) oracle {
 	found[Duplicate] = duplicates(root, s)
 	found[BadSeries] = o.name(s, root)
 	found[BadTime] = o.clock(s, root)
-	for i, f := range s.Features {
-		reason := o.feature(i, root, path(f.Field))
-		if reason != OK && s.BadValue == schema.Missing {
-			o.bad++
-			reason = OK
+	start := 0
+	for i := range s.Features {
+		f := &s.Features[i]
+		numbers := o.numbers[start : start+f.Size()]
+		start += f.Size()
+		reasons := o.feature(numbers, f.Shape, root, path(f.Field))
+		if slices.Contains(reasons, BadShape) {
+			for k := range numbers {
+				numbers[k] = math.NaN()
+			}
 		}
-		found[reason] = true
+		for _, reason := range reasons {
+			found[reason] = s.BadValue != schema.Missing
+		}
+		if s.BadValue == schema.Missing {
+			o.bad += len(reasons)
+			if slices.Contains(reasons, BadShape) {
+				o.bad -= len(reasons) - 1
+			}
+		}
 	}
 	for r := range found {
 		if r > 0 && found[r] {
@@ -203,25 +217,61 @@ func (o *oracle) clock(s *schema.Schema, root *node) bool {
 	return !o.timed
 }
 
-func (o *oracle) feature(i int, root *node, path []string) Reason {
+// feature sets the numbers of a feature and returns all that is wrong with it.
+func (o *oracle) feature(numbers []float64, shape []int, root *node, path []string) []Reason {
 	n, barrier := root.at(path)
 	switch {
 	case n == nil && (barrier == nil || barrier.kind == 'n'):
-		return OK
+		return nil
 	case n == nil:
-		return BadType
+		return []Reason{BadType}
 	case n.kind == 'n':
-		return OK
-	case n.kind != '0':
-		return BadType
+		return nil
+	case shape == nil:
+		return n.number(&numbers[0])
+	case n.kind != '[':
+		return []Reason{BadType}
 	}
-	x, err := strconv.ParseFloat(n.text, 64)
-	if err != nil || math.Abs(x) > schema.MaxMagnitude {
-		return BadRange
+	return n.array(numbers, shape)
+}
+
+// array sets numbers to the elements of n and returns all that is wrong with
+// them. Those beyond the shape do not matter, but that they are there.
+func (n *node) array(numbers []float64, shape []int) (wrong []Reason) {
+	size := len(numbers) / shape[0]
+	for i, m := range n.members[:min(shape[0], len(n.members))] {
+		part := numbers[i*size : (i+1)*size]
+		switch {
+		case len(shape) == 1 && m.kind == 'n':
+			part[0] = math.NaN()
+		case len(shape) == 1 && m.kind == '[' || len(shape) > 1 && (m.kind == 'n' || m.kind == '0'):
+			wrong = append(wrong, BadShape)
+		case len(shape) == 1:
+			wrong = append(wrong, m.number(&part[0])...)
+		case m.kind == '[':
+			wrong = append(wrong, m.array(part, shape[1:])...)
+		default:
+			wrong = append(wrong, BadType)
+		}
 	}
-	if x == 0 {
-		x = 0
+	if len(n.members) != shape[0] {
+		wrong = append(wrong, BadShape)
 	}
-	o.numbers[i] = x
-	return OK
+	return wrong
+}
+
+// number sets x, unless n is no number or out of range.
+func (n *node) number(x *float64) []Reason {
+	if n.kind != '0' {
+		return []Reason{BadType}
+	}
+	f, err := strconv.ParseFloat(n.text, 64)
+	switch {
+	case err != nil || math.Abs(f) > schema.MaxMagnitude:
+		return []Reason{BadRange}
+	case f == 0:
+		f = 0
+	}
+	*x = f
+	return nil
 }

@@ -1,6 +1,10 @@
 package record
 
-import "math"
+import (
+	"math"
+
+	"tare/schema"
+)
 
 // A printer writes numbers as text, or says which of them are none.
 type printer struct {
@@ -27,6 +31,56 @@ func (p printer) append(dst []byte, x float64) []byte {
 	return appendNumber(dst, x)
 }
 
+// nest appends the numbers of an array, nested by its shape.
+func (p printer) nest(dst []byte, y []float64, shape []int) []byte {
+	dst = append(dst, '[')
+	size := len(y) / shape[0]
+	for i := range shape[0] {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if len(shape) == 1 {
+			dst = p.append(dst, y[i])
+		} else {
+			dst = p.nest(dst, y[i*size:(i+1)*size], shape[1:])
+		}
+	}
+	return append(dst, ']')
+}
+
 // keeps reports whether y may stay as it is written in the record, where it is
 // read as x.
 func (p printer) keeps(x, y float64) bool { return x == y && !p.single }
+
+// A featurePrinter writes the values of features as JSON.
+type featurePrinter struct {
+	printer
+	layout
+}
+
+func newFeaturePrinter(s *schema.Schema, o Output) featurePrinter {
+	return featurePrinter{o.printer("null"), newLayout(s)}
+}
+
+// feature appends a feature of the numbers y: one, or an array, which is null if
+// all of it is missing. Where a single number is likely, append is quicker.
+func (p *featurePrinter) feature(dst []byte, f int, y []float64) []byte {
+	at := &p.places[f]
+	switch {
+	case at.shape == nil:
+		return p.append(dst, y[at.start])
+	case !p.any(f, y):
+		return append(dst, p.null...)
+	}
+	return p.nest(dst, y[at.start:at.end], at.shape)
+}
+
+// any reports whether there is a number of feature f in y that is not missing.
+func (p *featurePrinter) any(f int, y []float64) bool {
+	for _, x := range p.of(f, y) {
+		if _, finite := p.number(x); finite {
+			return true
+		}
+	}
+	return false
+}

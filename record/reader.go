@@ -19,6 +19,7 @@ type reader struct {
 	// undoing a normalization.
 	AcceptStamped, AnyMagnitude bool
 
+	layout
 	schema *schema.Schema
 	limits schema.Limits
 	key    int  // of the series fields, which one is schema.Key, or -1
@@ -29,6 +30,7 @@ type reader struct {
 	names  [][]byte // per series field its text, or nil
 	text   []byte   // holds texts that do not stand in the value as they are
 	list   []byte   // holds the series name of a list
+	filled []bool   // per feature with a shape: its numbers were written
 	found  uint16   // bit r: reason r was found
 	faults [NumReasons]fault
 }
@@ -42,6 +44,8 @@ type fault struct {
 
 func newReader(s *schema.Schema) reader {
 	return reader{
+		layout: newLayout(s),
+		filled: make([]bool, len(s.Features)),
 		schema: s,
 		limits: s.Limits.OrDefault(),
 		key:    slices.Index(s.Series.Fields, schema.Key),
@@ -54,18 +58,22 @@ func newReader(s *schema.Schema) reader {
 // looked at.
 func (r *reader) begin(row *Row, m *Message) bool {
 	value := m.Value
-	if n := len(r.schema.Features); len(row.Numbers) != n || len(row.Spans) != n {
-		row.Numbers, row.Spans = make([]float64, n), make([]Span, n)
+	if width, n := r.width(), len(r.places); len(row.Numbers) != width || len(row.Spans) != n {
+		row.Numbers, row.Spans = make([]float64, width), make([]Span, n)
 	}
-	*row = Row{Numbers: row.Numbers, Spans: row.Spans}
-	for i := range row.Numbers {
-		row.Numbers[i] = math.NaN()
+	row.Series, row.Artifact = nil, nil
+	row.Time, row.Timed, row.Bad = 0, false, 0
+	row.When, row.Stamp = Span{}, Span{}
+	r.unsetSingles(row.Numbers)
+	for _, f := range r.arrays {
+		r.filled[f] = false
 	}
 	clear(row.Spans)
 	clear(r.names)
 	r.row, r.m, r.value, r.text, r.found = row, m, value, r.text[:0], 0
 	if len(value) > r.limits.Value {
 		r.add(TooLarge, Span{}, len(value), theRecord)
+		r.unsetArrays()
 		return false
 	}
 	r.envelope()
@@ -81,8 +89,8 @@ func (r *reader) envelope() {
 	if r.key >= 0 && utf8.Valid(m.Key) {
 		r.names[r.key] = m.Key
 	}
-	if r.clock && m.Timestamp >= 0 && m.Timestamp <= math.MaxInt64/milli {
-		r.row.Time, r.row.Timed = m.Timestamp*milli, true
+	if r.clock {
+		r.row.Time, r.row.Timed = clockOf(m)
 	}
 	if m.Headers.Count > 0 {
 		r.setArtifact()
@@ -90,6 +98,14 @@ func (r *reader) envelope() {
 }
 
 const milli = 1_000_000 // nanoseconds
+
+// clockOf returns the timestamp of a record, if it has one that fits.
+func clockOf(m *Message) (nanos int64, ok bool) {
+	if m.Timestamp < 0 || m.Timestamp > math.MaxInt64/milli {
+		return 0, false
+	}
+	return m.Timestamp * milli, true
+}
 
 // setArtifact looks for a mark in the headers.
 func (r *reader) setArtifact() {
@@ -121,11 +137,20 @@ func (r *reader) first() Reason {
 	return Reason(bits.TrailingZeros16(r.found))
 }
 
+// unsetArrays makes the arrays missing that were not read as a whole.
+func (r *reader) unsetArrays() {
+	for _, f := range r.arrays {
+		if !r.filled[f] {
+			unset(r.of(f, r.row.Numbers))
+		}
+	}
+}
+
 // setNumber takes x as the value of feature f.
 func (r *reader) setNumber(f int, x float64, span Span) {
 	r.row.Spans[f] = span
 	if math.Abs(x) <= r.largest() {
-		r.row.Numbers[f] = x
+		r.row.Numbers[r.places[f].start] = x
 	} else {
 		r.setBad(BadRange, f, span, "")
 	}
@@ -177,6 +202,7 @@ func (r *reader) setTime(text []byte, span Span) {
 
 // finish notices what is absent, names the series and returns the verdict.
 func (r *reader) finish() Reason {
+	r.unsetArrays()
 	for i, name := range r.names {
 		if name == nil {
 			r.setName(i, nil, Span{})

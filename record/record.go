@@ -1,6 +1,7 @@
 // Package record turns the bytes of a record into a row of numbers and back.
-// It knows JSON and CSV, the names of everything that can be wrong with a
-// record, and the marks that tell where an output record came from.
+// It knows JSON, CSV and packed arrays of numbers, the names of everything that
+// can be wrong with a record, and the marks that tell where an output record came
+// from.
 package record
 
 // A Message is one record as its source holds it. What it points to is valid
@@ -23,14 +24,14 @@ type Row struct {
 	Series  []byte
 	Time    int64     // event time in nanoseconds since 1970, where Timed
 	Timed   bool      // the event time could be read
-	Numbers []float64 // in schema order; NaN is missing
-	Spans   []Span    // per feature, its bytes in the value; null has a span and NaN
+	Numbers []float64 // in schema order, all those of an array one behind the other, row-major; NaN is missing
+	Spans   []Span    // per feature, its bytes in the value, of an array all; null has a span and NaN
 	When    Span      // the event time's bytes in the value, with the quotes of a string
 	Stamp   Span      // the bytes of the _tare member's value, or of the _tare cell
 	// Artifact is the value of the header HeaderArtifact, empty if that is null.
 	// It is nil where there is no such header.
 	Artifact []byte
-	Bad      int // values taken as missing because of schema.Missing
+	Bad      int // values taken as missing because of schema.Missing; an array of a wrong shape is one
 }
 
 // A Span is a range of bytes in a record's value. The zero Span is absent.
@@ -77,12 +78,13 @@ const (
 	BadSeries        // absent, null, or neither a string nor an integer; a key that is not UTF-8
 	BadTime          // absent, null, not in the layout, or outside of years 1678 to 2261
 	Skew             // the event time is further ahead of the record's timestamp than schema.Time allows
-	BadType          // a feature value is neither a number nor null
+	BadType          // a feature value, or an element of an array, is neither a number nor null
+	BadShape         // an array is longer, shorter or nested otherwise than its shape, or a binary value has another number of bytes
 	BadRange         // a feature value is infinite or beyond schema.MaxMagnitude
 	NumReasons
 )
 
-var reasons = [NumReasons]string{"ok", "too_large", "stamped", "syntax", "duplicate", "series", "time", "skew", "type", "range"}
+var reasons = [NumReasons]string{"ok", "too_large", "stamped", "syntax", "duplicate", "series", "time", "skew", "type", "shape", "range"}
 
 // String returns the name used in counters, logs and dead letters.
 func (r Reason) String() string { return reasons[r] }

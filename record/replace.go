@@ -9,7 +9,7 @@ import (
 
 // A replaceJSON writes the Value Replace as JSON.
 type replaceJSON struct {
-	printer
+	featurePrinter
 	meta   Meta
 	tops   []string // per feature `"key":` if it is a member of the record itself
 	nested []int    // the other features
@@ -20,7 +20,7 @@ type replaceJSON struct {
 
 func newReplaceJSON(s *schema.Schema, o Output) (*replaceJSON, error) {
 	n := len(s.Features)
-	e := &replaceJSON{printer: o.printer("null"), meta: o.Meta, tops: make([]string, n), edits: make([]Span, n+1)}
+	e := &replaceJSON{featurePrinter: newFeaturePrinter(s, o), meta: o.Meta, tops: make([]string, n), edits: make([]Span, n+1)}
 	for i := range n + 1 {
 		e.order = append(e.order, i)
 	}
@@ -52,23 +52,30 @@ func (e *replaceJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark) 
 	from, mark := int32(0), len(e.edits)-1
 	for _, f := range e.order {
 		at := e.edits[f]
-		if at == (Span{}) || f != mark && e.keeps(row.Numbers[f], y[f]) {
-			continue
-		}
-		dst = append(dst, value[from:at.Start]...)
-		from = at.End
 		switch {
-		case f != mark:
-			dst = e.append(dst, y[f])
-		case e.meta != MetaRemove:
-			dst = appendStamp(dst, m)
+		case at == (Span{}):
+			continue
+		case f == mark:
+			dst = e.remark(append(dst, value[from:at.Start]...), m)
+		default:
+			p := &e.places[f]
+			if e.keeps(row.Numbers[p.start], y[p.start]) && e.keepsAll(f, row, y) {
+				continue
+			}
+			dst = append(dst, value[from:at.Start]...)
+			if p.shape == nil {
+				dst = e.append(dst, y[p.start])
+			} else {
+				dst = e.feature(dst, f, y)
+			}
 		}
+		from = at.End
 	}
 	brace := bytes.LastIndexByte(value, '}')
 	dst = append(dst, value[from:brace]...)
 	for f, key := range e.tops {
-		if e.lacks(row, y, f) {
-			dst = e.append(append(comma(dst), key...), y[f])
+		if row.Spans[f] == (Span{}) && e.any(f, y) {
+			dst = e.feature(append(comma(dst), key...), f, y)
 		}
 	}
 	if e.meta.writes() && row.Stamp == (Span{}) {
@@ -77,19 +84,24 @@ func (e *replaceJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark) 
 	return append(dst, value[brace:]...)
 }
 
-// lacks reports whether feature f is absent from the record and has a number.
-func (e *replaceJSON) lacks(row *Row, y []float64, f int) bool {
-	if row.Spans[f] != (Span{}) {
-		return false
+// remark appends the mark in the place of one that was there.
+func (e *replaceJSON) remark(dst []byte, m *Mark) []byte {
+	if e.meta == MetaRemove {
+		return dst
 	}
-	_, finite := e.number(y[f])
-	return finite
+	return appendStamp(dst, m)
 }
 
-// lacksNested tells the grafter which nested features are lacking.
+// keepsAll reports whether all numbers of feature f are as they are in the record.
+func (e *replaceJSON) keepsAll(f int, row *Row, y []float64) bool {
+	return slices.Equal(e.of(f, row.Numbers), e.of(f, y))
+}
+
+// lacksNested tells the grafter which nested features are lacking: absent from the
+// record, though there is a number for them.
 func (e *replaceJSON) lacksNested(row *Row, y []float64) (some bool) {
 	for _, f := range e.nested {
-		e.grafts.lacks[f] = e.lacks(row, y, f)
+		e.grafts.lacks[f] = row.Spans[f] == (Span{}) && e.any(f, y)
 		some = some || e.grafts.lacks[f]
 	}
 	return some

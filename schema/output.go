@@ -14,6 +14,8 @@ const (
 // value "features": series and time, where s has them, and the columns by name.
 // A list's series comes back as the string that named it. A series that is Key
 // alone and the time Timestamp are no fields; they stay with the Kafka record.
+// Arrays keep their shapes: columns are one a feature. A Binary record stays one,
+// whatever its new DType.
 func (s *Schema) Output(columns []string) *Schema {
 	out := *s
 	if s.Series.Written() {
@@ -22,9 +24,12 @@ func (s *Schema) Output(columns []string) *Schema {
 	if s.Time.Written() {
 		out.Time.Field = TimeField
 	}
+	if s.Format == Binary {
+		return &out
+	}
 	out.Features = make([]Feature, len(columns))
 	for i, c := range columns {
-		out.Features[i] = Feature{Name: c, Field: c}
+		out.Features[i] = Feature{Name: c, Field: c, Shape: s.Features[i].Shape}
 		if s.Format == JSON {
 			out.Features[i].Field = Escape(c)
 		}

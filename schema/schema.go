@@ -9,6 +9,7 @@ import "time"
 // A Schema describes the records of one topic or set of files.
 type Schema struct {
 	Format   Format    `json:"format"`
+	DType    DType     `json:"dtype,omitempty"` // of the numbers of Binary; else empty
 	Series   Series    `json:"series,omitzero"`
 	Time     Time      `json:"time,omitzero"`
 	Features []Feature `json:"features"`
@@ -22,7 +23,36 @@ type Format string
 const (
 	JSON Format = "json" // one object a line
 	CSV  Format = "csv"  // one row a line under a header line, comma separated, RFC 4180 quoting
+	// Binary is one array and nothing else: the numbers of the only feature, each
+	// a DType, little-endian, in row-major order.
+	Binary Format = "binary"
 )
+
+// A DType is how one number of a binary array is written. Its name is numpy's.
+type DType string
+
+// The DTypes, all little-endian.
+const (
+	UInt8   DType = "uint8"
+	Int16   DType = "int16"
+	Float32 DType = "float32"
+	Float64 DType = "float64"
+)
+
+// Size returns the bytes of one number; 0 of a DType that there is not.
+func (t DType) Size() int {
+	switch t {
+	case UInt8:
+		return 1
+	case Int16:
+		return 2
+	case Float32:
+		return 4
+	case Float64:
+		return 8
+	}
+	return 0
+}
 
 // Series says which fields name the series of a record.
 //
@@ -67,13 +97,44 @@ const (
 	UnixNano  Layout = "unix_ns" // nanoseconds
 )
 
-// A Feature is one input number of a record.
+// A Feature is one input number of a record, or one array of them.
 type Feature struct {
 	Name string `json:"name"` // its name in configuration, artifact and output
 	// Field is the path of the value in the record. In JSON, dots part the keys
 	// of nested objects and a backslash before a dot makes it part of the key; in
-	// CSV it is the column's name as it stands in the header.
+	// CSV it is the column's name as it stands in the header. The feature of
+	// Binary is the whole value and has none.
 	Field string `json:"field"`
+	// Shape holds the extents of an array, outermost first: its numbers lie in
+	// row-major order. Nil is one number.
+	Shape []int `json:"shape,omitempty"`
+}
+
+// Limits of arrays.
+const (
+	MaxRank  = 8
+	MaxWidth = 1 << 24 // numbers of an array, and of all features of a record together
+)
+
+// Size returns the numbers of a feature: the product of its shape, 1 without.
+func (f *Feature) Size() int { return Size(f.Shape) }
+
+// Size returns the numbers of an array of a valid shape; 1 of none.
+func Size(shape []int) int {
+	n := 1
+	for _, extent := range shape {
+		n *= extent
+	}
+	return n
+}
+
+// Width returns the numbers of a record: those of all features.
+func (s *Schema) Width() int {
+	n := 0
+	for i := range s.Features {
+		n += s.Features[i].Size()
+	}
+	return n
 }
 
 // BadValue says what becomes of a feature value that is no number or whose

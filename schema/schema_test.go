@@ -97,8 +97,8 @@ func TestValidate(t *testing.T) {
 	f(func(s *schema.Schema) { s.Series = schema.Series{Fields: []string{"a", "b"}, List: true} }, fine)
 	f(func(s *schema.Schema) { s.Features[0].Field = "_tares" }, fine)
 	f(func(s *schema.Schema) { s.Format = schema.CSV; s.Features[0].Field = "_tare.x" }, fine)
-	f(func(s *schema.Schema) { s.Format = "" }, `record format "", want json or csv`)
-	f(func(s *schema.Schema) { s.Format = "xml" }, `record format "xml", want json or csv`)
+	f(func(s *schema.Schema) { s.Format = "" }, `record format "", want json, csv or binary`)
+	f(func(s *schema.Schema) { s.Format = "xml" }, `record format "xml", want json, csv or binary`)
 	f(func(s *schema.Schema) { s.BadValue = "drop" }, `bad_value "drop", want reject or missing`)
 	f(func(s *schema.Schema) { s.Time.Layout = "" }, `time field "ts" without a layout, want rfc3339, unix, unix_ms, unix_us, unix_ns or a Go layout`)
 	const key, timestamp = `in JSON \$key is the member of that name`, `in JSON \$timestamp is the member of that name`
@@ -129,6 +129,78 @@ func TestValidate(t *testing.T) {
 	f(func(s *schema.Schema) { s.Limits.Value = -1 }, `limit of value is -1, want 1 to 2147483647, or 0 for the default`)
 	f(func(s *schema.Schema) { s.Limits.Series = -1 }, `limit of series is -1, want 1 to 2147483647, or 0 for the default`)
 	f(func(s *schema.Schema) { s.Limits.Depth = 10001 }, `limit of depth is 10001, want 1 to 10000, or 0 for the default`)
+}
+
+// TestValidateShapes holds the limits of arrays.
+func TestValidateShapes(t *testing.T) {
+	f := func(shape []int, want string) {
+		t.Helper()
+		s := valid()
+		s.Features[1].Shape = shape
+		got := "<nil>"
+		if err := s.Validate(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%v: got %s, want %s", shape, got, want)
+		}
+	}
+	f(nil, "<nil>")
+	f([]int{1}, "<nil>")
+	f([]int{3, 224, 224}, "<nil>")
+	f([]int{1, 1, 1, 1, 1, 1, 1, 1}, "<nil>")
+	f([]int{1<<24 - 1}, "<nil>")
+	f([]int{1 << 24}, `features of more than 16777216 numbers together, want fewer`)
+	const rank = `feature "x.y": shape of %d extents, want 1 to 8`
+	f([]int{}, fmt.Sprintf(rank, 0))
+	f(make([]int, 9), fmt.Sprintf(rank, 9))
+	f([]int{2, 0}, `feature "x.y": shape [2 0], want extents of at least 1`)
+	f([]int{-3, -3}, `feature "x.y": shape [-3 -3], want extents of at least 1`)
+	const large = `feature "x.y": shape %v of more than 16777216 numbers, want a smaller one`
+	f([]int{1<<24 + 1}, fmt.Sprintf(large, []int{1<<24 + 1}))
+	f([]int{1 << 62, 4}, fmt.Sprintf(large, []int{1 << 62, 4}))
+	f([]int{1 << 32, 1 << 32}, fmt.Sprintf(large, []int{1 << 32, 1 << 32}))
+}
+
+func TestValidateBinary(t *testing.T) {
+	f := func(change func(*schema.Schema), want string) {
+		t.Helper()
+		s := &schema.Schema{Format: schema.Binary, DType: schema.UInt8, Features: []schema.Feature{{Name: "image", Shape: []int{3, 2, 2}}}}
+		change(s)
+		got := "<nil>"
+		if err := s.Validate(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	f(func(s *schema.Schema) {}, "<nil>")
+	f(func(s *schema.Schema) { s.DType = schema.Float64; s.Features[0].Shape = nil }, "<nil>")
+	f(func(s *schema.Schema) {
+		s.Series.Fields = []string{schema.Key}
+		s.Time.Field = schema.Timestamp
+	}, "<nil>")
+	f(func(s *schema.Schema) { s.DType = "" }, `dtype "", want uint8, int16, float32 or float64`)
+	f(func(s *schema.Schema) { s.DType = "int8" }, `dtype "int8", want uint8, int16, float32 or float64`)
+	f(func(s *schema.Schema) { s.Features[0].Field = "x" }, `1 features of a binary record, want one, without a field: it is the whole value`)
+	f(func(s *schema.Schema) { s.Features = append(s.Features, schema.Feature{Name: "b"}) }, `2 features of a binary record, want one, without a field: it is the whole value`)
+	f(func(s *schema.Schema) { s.Series.Fields = []string{"x"} }, `series ["x"] of a binary record, want $key or none: the value has no fields`)
+	f(func(s *schema.Schema) { s.Series = schema.Series{Fields: []string{"$key"}, List: true} }, `series ["$key"] of a binary record, want $key or none: the value has no fields`)
+	f(func(s *schema.Schema) { s.Time = schema.Time{Field: "x", Layout: schema.Unix} }, `time field "x" of a binary record, want $timestamp or none: the value has no fields`)
+	f(func(s *schema.Schema) { s.Format = schema.CSV; s.Features = valid().Features }, `dtype "uint8" with record format "csv", want none: it belongs to binary`)
+	f(func(s *schema.Schema) { *s = *valid(); s.Format = schema.CSV; s.Features[0].Shape = []int{2} }, `feature "load" has a shape, want one number: csv holds no arrays`)
+}
+
+func TestWidth(t *testing.T) {
+	s := valid()
+	if got := s.Width(); got != 2 {
+		t.Errorf("two numbers are %d wide", got)
+	}
+	s.Features[0].Shape = []int{3, 5, 7}
+	if got := s.Width(); got != 3*5*7+1 {
+		t.Errorf("an array and a number are %d wide", got)
+	}
 }
 
 func TestOrDefault(t *testing.T) {
@@ -162,6 +234,21 @@ func TestOutput(t *testing.T) {
 	want = &schema.Schema{Format: schema.CSV, Series: schema.Series{Fields: []string{"series"}}, Features: []schema.Feature{{Name: "load", Field: "load"}, {Name: "x.y", Field: "x.y"}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// TestOutputOfArrays keeps shapes, and a binary record as it is.
+func TestOutputOfArrays(t *testing.T) {
+	s := valid()
+	s.Features[1].Shape = []int{2, 3}
+	got := s.Output([]string{"load", "x.y"}).Features
+	want := []schema.Feature{{Name: "load", Field: "load"}, {Name: "x.y", Field: `x\.y`, Shape: []int{2, 3}}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	s = &schema.Schema{Format: schema.Binary, DType: schema.UInt8, Features: []schema.Feature{{Name: "image", Shape: []int{3, 2}}}}
+	if got := s.Output([]string{"image"}); !reflect.DeepEqual(got, s) {
+		t.Errorf("got %+v, want %+v", got, s)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // Validate returns the first thing in s that no decoder can work with, for a
 // schema may come from a file that somebody else wrote.
 func (s *Schema) Validate() error {
-	for _, check := range []func() error{s.checkWords, s.checkTime, s.checkSeries, s.checkFeatures, s.checkReserved, s.Limits.check} {
+	for _, check := range []func() error{s.checkWords, s.checkTime, s.checkSeries, s.checkFeatures, s.checkShapes, s.checkBinary, s.checkReserved, s.Limits.check} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -19,8 +19,8 @@ func (s *Schema) Validate() error {
 }
 
 func (s *Schema) checkWords() error {
-	if s.Format != JSON && s.Format != CSV {
-		return fmt.Errorf("record format %q, want %s or %s", s.Format, JSON, CSV)
+	if s.Format != JSON && s.Format != CSV && s.Format != Binary {
+		return fmt.Errorf("record format %q, want %s, %s or %s", s.Format, JSON, CSV, Binary)
 	}
 	if s.BadValue != "" && s.BadValue != Reject && s.BadValue != Missing {
 		return fmt.Errorf("bad_value %q, want %s or %s", s.BadValue, Reject, Missing)
@@ -72,12 +72,72 @@ func (s *Schema) checkFeatures() error {
 		switch {
 		case f.Name == "":
 			return fmt.Errorf("feature %d has no name", i+1)
-		case f.Field == "":
+		case f.Field == "" && s.Format != Binary:
 			return fmt.Errorf("feature %q has no field", f.Name)
 		case seen[f.Name]:
 			return fmt.Errorf("two features have the name %q", f.Name)
 		}
 		seen[f.Name] = true
+	}
+	return nil
+}
+
+func (s *Schema) checkShapes() error {
+	width := 0
+	for i := range s.Features {
+		f := &s.Features[i]
+		if s.Format == CSV && f.Shape != nil {
+			return fmt.Errorf("feature %q has a shape, want one number: %s holds no arrays", f.Name, CSV)
+		}
+		if err := CheckShape(f.Shape); err != nil {
+			return fmt.Errorf("feature %q: %w", f.Name, err)
+		}
+		if width += f.Size(); width > MaxWidth {
+			return fmt.Errorf("features of more than %d numbers together, want fewer", MaxWidth)
+		}
+	}
+	return nil
+}
+
+// CheckShape refuses a shape that is not nil and has more than MaxRank extents
+// or none, one below 1, or more than MaxWidth numbers.
+func CheckShape(shape []int) error {
+	if shape == nil {
+		return nil
+	}
+	if len(shape) == 0 || len(shape) > MaxRank {
+		return fmt.Errorf("shape of %d extents, want 1 to %d", len(shape), MaxRank)
+	}
+	left := MaxWidth
+	for _, extent := range shape {
+		if extent < 1 {
+			return fmt.Errorf("shape %v, want extents of at least 1", shape)
+		}
+		if left /= extent; left == 0 {
+			return fmt.Errorf("shape %v of more than %d numbers, want a smaller one", shape, MaxWidth)
+		}
+	}
+	return nil
+}
+
+// checkBinary holds what a value without names can carry: one array, beside the
+// key and the timestamp of its Kafka record.
+func (s *Schema) checkBinary() error {
+	if s.Format != Binary {
+		if s.DType != "" {
+			return fmt.Errorf("dtype %q with record format %q, want none: it belongs to %s", s.DType, s.Format, Binary)
+		}
+		return nil
+	}
+	switch series := s.Series; {
+	case s.DType.Size() == 0:
+		return fmt.Errorf("dtype %q, want %s, %s, %s or %s", s.DType, UInt8, Int16, Float32, Float64)
+	case len(s.Features) != 1 || s.Features[0].Field != "":
+		return fmt.Errorf("%d features of a %s record, want one, without a field: it is the whole value", len(s.Features), Binary)
+	case series.Written() || len(series.Fields) == 1 && series.List:
+		return fmt.Errorf("series %q of a %s record, want %s or none: the value has no fields", series.Fields, Binary, Key)
+	case s.Time.Written():
+		return fmt.Errorf("time field %q of a %s record, want %s or none: the value has no fields", s.Time.Field, Binary, Timestamp)
 	}
 	return nil
 }
