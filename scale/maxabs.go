@@ -39,6 +39,34 @@ func (maxAbsStep) Inverse(dst, y, p []float64) {
 	}
 }
 
+// TransformTurns maps number after number with the next scale.
+func (s maxAbsStep) TransformTurns(dst, x, p, lo, hi []float64) (inside bool) {
+	dst, inside = dst[:len(x)], true
+	g := 0
+	for i, v := range x {
+		if !(lo[g] <= v && v <= hi[g]) {
+			inside = false
+		}
+		dst[i] = min(max(v/p[g], -s.bound), s.bound)
+		if g++; g == len(lo) {
+			g = 0
+		}
+	}
+	return inside
+}
+
+// InverseTurns maps number after number with the next scale.
+func (maxAbsStep) InverseTurns(dst, y, p []float64) {
+	dst = dst[:len(y)]
+	k := 0
+	for i, v := range y {
+		dst[i] = v * p[k]
+		if k++; k == len(p) {
+			k = 0
+		}
+	}
+}
+
 // MaxAbsParams appends the scale of a feature whose values span
 // [dataMin, dataMax]: the largest magnitude. It is NaN where
 // dataMin <= dataMax does not hold, as without values.

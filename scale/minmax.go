@@ -40,6 +40,34 @@ func (minMaxStep) Inverse(dst, y, p []float64) {
 	}
 }
 
+// TransformTurns maps number after number with the next min and scale.
+func (s minMaxStep) TransformTurns(dst, x, p, lo, hi []float64) (inside bool) {
+	dst, inside = dst[:len(x)], true
+	g := 0
+	for i, v := range x {
+		if !(lo[g] <= v && v <= hi[g]) {
+			inside = false
+		}
+		dst[i] = min(max(float64(v*p[2*g+1])+p[2*g], s.lo), s.hi)
+		if g++; g == len(lo) {
+			g = 0
+		}
+	}
+	return inside
+}
+
+// InverseTurns maps number after number with the next min and scale.
+func (minMaxStep) InverseTurns(dst, y, p []float64) {
+	dst = dst[:len(y)]
+	k := 0
+	for i, v := range y {
+		dst[i] = (v - p[k]) / p[k+1]
+		if k += 2; k == len(p) {
+			k = 0
+		}
+	}
+}
+
 // MinMaxParams appends min and scale of a feature whose values span
 // [dataMin, dataMax]: scale = (hi-lo)/(dataMax-dataMin) and
 // min = lo - dataMin·scale for the feature range [lo, hi]. Both are NaN where

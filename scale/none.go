@@ -9,6 +9,25 @@ func (identity) Transform(dst, x, _ []float64) { copy(dst, x) }
 
 func (identity) Inverse(dst, y, _ []float64) { copy(dst, y) }
 
+// TransformTurns leaves every value as it is.
+func (identity) TransformTurns(dst, x, _, lo, hi []float64) (inside bool) {
+	dst, inside = dst[:len(x)], true
+	g := 0
+	for i, v := range x {
+		if !(lo[g] <= v && v <= hi[g]) {
+			inside = false
+		}
+		dst[i] = v
+		if g++; g == len(lo) {
+			g = 0
+		}
+	}
+	return inside
+}
+
+// InverseTurns leaves every value as it is.
+func (identity) InverseTurns(dst, y, _ []float64) { copy(dst, y) }
+
 // A scalar Step maps each number by itself.
 type scalar struct{}
 

@@ -164,7 +164,7 @@ func (a affine) Inverse(dst, y, _ []float64) {
 // clip moves values into [lo, hi]. Its inverse cannot know what was clipped and
 // leaves every value as it is.
 type clip struct {
-	identity
+	scalar
 	lo, hi float64
 }
 
@@ -179,3 +179,5 @@ func (c clip) Transform(dst, x, _ []float64) {
 		dst[i] = min(max(v, c.lo), c.hi)
 	}
 }
+
+func (clip) Inverse(dst, y, _ []float64) { copy(dst, y) }

@@ -19,6 +19,18 @@ type Step interface {
 	Inverse(dst, y, p []float64)
 }
 
+// Turns is a Step that also maps numbers which take turns with the parameters of
+// several groups: p holds those of all groups, group after group, and number i is
+// of group i modulo the groups. There is one group at least.
+type Turns interface {
+	// TransformTurns writes the normalized form of x to dst, which may be x. It
+	// reports whether all of x are within [lo, hi] of their groups; NaN is not. That
+	// costs nothing in the shadow of the divisions.
+	TransformTurns(dst, x, p, lo, hi []float64) (inside bool)
+	// InverseTurns writes to dst what TransformTurns maps to y. dst may be y.
+	InverseTurns(dst, y, p []float64)
+}
+
 // Kinds of scalers.
 const (
 	None     = "none"

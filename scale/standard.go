@@ -30,6 +30,34 @@ func (linear) Inverse(dst, y, p []float64) {
 	}
 }
 
+// TransformTurns maps number after number with the next center and scale.
+func (linear) TransformTurns(dst, x, p, lo, hi []float64) (inside bool) {
+	dst, inside = dst[:len(x)], true
+	g := 0
+	for i, v := range x {
+		if !(lo[g] <= v && v <= hi[g]) {
+			inside = false
+		}
+		dst[i] = (v - p[2*g]) / p[2*g+1]
+		if g++; g == len(lo) {
+			g = 0
+		}
+	}
+	return inside
+}
+
+// InverseTurns maps number after number with the next center and scale.
+func (linear) InverseTurns(dst, y, p []float64) {
+	dst = dst[:len(y)]
+	k := 0
+	for i, v := range y {
+		dst[i] = float64(v*p[k+1]) + p[k]
+		if k += 2; k == len(p) {
+			k = 0
+		}
+	}
+}
+
 // StandardParams appends mean and scale of a feature with n values, their mean
 // and their population variance (ddof 0). The scale is the standard deviation,
 // or 1 where the feature is constant. Both are NaN where n is 0.

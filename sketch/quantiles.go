@@ -68,6 +68,36 @@ func (s *Quantiles) Add(x float64) error {
 	return nil
 }
 
+// AddAll takes values in their order: all as Add does, and sooner. At the first
+// that Add refuses it stops.
+func (s *Quantiles) AddAll(x []float64) error {
+	if len(x) == 1 {
+		return s.Add(x[0])
+	}
+	if left := MaxCount - s.N(); uint64(len(x)) > left {
+		if err := s.AddAll(x[:left]); err != nil {
+			return err
+		}
+		return s.Add(x[left])
+	}
+	for len(x) > 0 {
+		n := min(len(x), welford.Block-int(s.fill))
+		room := s.raw[s.fill:][:n]
+		for i, v := range x[:n] {
+			if !(math.Abs(v) <= welford.MaxMagnitude) {
+				s.fill += uint8(i)
+				return welford.ErrRange
+			}
+			room[i] = v + 0
+		}
+		if s.fill += uint8(n); s.fill == welford.Block {
+			s.flush(false)
+		}
+		x = x[n:]
+	}
+	return nil
+}
+
 // flush turns the raw values into centroids. To settle is to blend what the
 // scale allows although there is room, as a sketch is to be read: a value that
 // stands alone beside blended ones would distort its neighborhood.

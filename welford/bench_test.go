@@ -24,6 +24,15 @@ func BenchmarkRunningAdd(b *testing.B) {
 	}
 }
 
+// ns/op is for 1,000 values.
+func BenchmarkRunningAddAll(b *testing.B) {
+	x, r := normals(1000), new(welford.Running)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.AddAll(x)
+	}
+}
+
 // A million values of 100,000 streams in turn: one cache miss or two each.
 func BenchmarkRunningAddInTurn(b *testing.B) {
 	x, r := normals(1<<12), make([]welford.Running, 100_000)

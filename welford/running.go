@@ -36,6 +36,30 @@ func (r *Running) Add(x float64) error {
 	return nil
 }
 
+// AddAll takes values in their order: all as Add does, and sooner. At the first
+// that Add refuses it stops.
+func (r *Running) AddAll(x []float64) error {
+	if len(x) == 1 {
+		return r.Add(x[0])
+	}
+	for len(x) > 0 {
+		n := min(len(x), Block-int(r.fill))
+		room := r.buf[r.fill:][:n]
+		for i, v := range x[:n] {
+			if !(math.Abs(v) <= MaxMagnitude) {
+				r.fill += uint64(i)
+				return ErrRange
+			}
+			room[i] = v + 0
+		}
+		if r.fill += uint64(n); r.fill == Block {
+			r.flush()
+		}
+		x = x[n:]
+	}
+	return nil
+}
+
 func (r *Running) flush() {
 	r.min, r.max = r.Min(), r.Max()
 	r.moments.AddBlock(r.buf[:])
