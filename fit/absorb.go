@@ -40,19 +40,28 @@ func (s *State) partitions() [][]part {
 	return [][]part{own}
 }
 
-// pool joins the slots in the order given.
-func (f *feature) pool(slots []int32) part {
+// pool joins the groups of the series in the order given.
+func (f *feature) pool(series []int32) part {
 	p := part{lo: math.Inf(1), hi: math.Inf(-1)}
-	for _, slot := range slots {
-		acc := f.At(slot)
-		moments := acc.Moments()
-		p.moments.Merge(&moments)
-		p.missing += f.missing[slot]
-		if moments.N > 0 {
-			p.lo, p.hi = min(p.lo, acc.Min()), max(p.hi, acc.Max())
+	for slot := range f.shared {
+		f.poolSlot(&p, slot)
+	}
+	for _, s := range series {
+		for slot := f.first(s); slot < f.first(s)+f.own; slot++ {
+			f.poolSlot(&p, slot)
 		}
 	}
 	return p
+}
+
+func (f *feature) poolSlot(p *part, slot int) {
+	acc := f.At(slot)
+	moments := acc.Moments()
+	p.moments.Merge(&moments)
+	p.missing += f.missing[slot]
+	if moments.N > 0 {
+		p.lo, p.hi = min(p.lo, acc.Min()), max(p.hi, acc.Max())
+	}
 }
 
 // Absorb takes in all that o, the state of a later partition, has learned, so
@@ -69,15 +78,31 @@ func (s *State) Absorb(o *State) error {
 		s.records[into] += o.records[from]
 		for i := range s.features {
 			f, g := &s.features[i], &o.features[i]
-			f.missing[into] += g.missing[from]
-			if err := f.Absorb(into, g.learner, from); err != nil {
+			if err := f.absorb(f.first(into), g, g.first(from), f.own); err != nil {
 				return fmt.Errorf("series %q, feature %q: %w", name, s.plan.Features[i].Name, err)
 			}
 		}
 	}
 	for i := range s.features {
-		s.features[i].domain += o.features[i].domain
-		s.features[i].distinct.Merge(o.features[i].distinct)
+		f, g := &s.features[i], &o.features[i]
+		if err := f.absorb(0, g, 0, f.shared); err != nil {
+			return fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
+		}
+		f.domain += g.domain
+		if f.distinct != nil {
+			f.distinct.Merge(g.distinct)
+		}
+	}
+	return nil
+}
+
+// absorb adds n slots of o to as many of f.
+func (f *feature) absorb(into int, o *feature, from, n int) error {
+	for k := range n {
+		f.missing[into+k] += o.missing[from+k]
+		if err := f.Absorb(into+k, o.learner, from+k); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ type Merged struct {
 	starts []int      // of each kept series in places
 	parts  [][][]part // of each state, its partitions' parts by feature
 	counts SeriesCounts
+	exact  *Exact // that has found all of its values, or nil
 }
 
 type place struct {
@@ -106,36 +107,78 @@ func (m *Merged) Name(series int) []byte { return m.name(m.of(series)[0]) }
 
 func (m *Merged) of(series int) []place { return m.places[m.starts[series]:m.starts[series+1]] }
 
-// accumulate joins what the partitions learned of one series and feature.
-func (m *Merged) accumulate(feature, series int) (accumulator, error) {
-	places := m.of(series)
+// Entries returns how many entries a feature has in the order of
+// frozen.Learned: series after series, the groups of each.
+func (m *Merged) Entries(feature int) int { return m.plan.Features[feature].Entries(m.Series()) }
+
+// accumulate joins what the partitions learned of one entry of a feature.
+func (m *Merged) accumulate(feature, entry int) (accumulator, error) {
 	slots := make([]slotOf, 0, 1)
-	for _, p := range places {
-		slots = append(slots, slotOf{m.states[p.state].features[feature].learner, p.slot})
+	if f := &m.plan.Features[feature]; f.Shared() {
+		for _, s := range m.states {
+			slots = append(slots, slotOf{s.features[feature].learner, entry})
+		}
+	} else {
+		groups := f.Groups()
+		for _, p := range m.of(entry / groups) {
+			of := &m.states[p.state].features[feature]
+			slots = append(slots, slotOf{of.learner, of.first(p.slot) + entry%groups})
+		}
 	}
 	acc, err := slots[0].learner.Merge(slots)
 	if err != nil {
-		return nil, fmt.Errorf("series %q, feature %q: %w", m.Name(series), m.plan.Features[feature].Name, err)
+		return nil, fmt.Errorf("%sfeature %q: %w", m.whose(feature, entry), m.plan.Features[feature].Name, err)
 	}
 	return acc, nil
 }
 
-// AppendState appends the mergeable state of one series and feature: the binary
-// form of a sketch.Quantiles where the feature keeps one, else of a
-// welford.Running.
-func (m *Merged) AppendState(dst []byte, feature, series int) ([]byte, error) {
-	acc, err := m.accumulate(feature, series)
+// whose names the series of an entry for an error; nothing where all share it.
+func (m *Merged) whose(feature, entry int) string {
+	if f := &m.plan.Features[feature]; !f.Shared() {
+		return fmt.Sprintf("series %q, ", m.Name(entry/f.Groups()))
+	}
+	return ""
+}
+
+// missing returns the missing values of one entry of a feature.
+func (m *Merged) missing(feature, entry int) (n uint64) {
+	f := &m.plan.Features[feature]
+	if f.Shared() {
+		for _, s := range m.states {
+			n += s.features[feature].missing[entry]
+		}
+		return n
+	}
+	groups := f.Groups()
+	for _, p := range m.of(entry / groups) {
+		of := &m.states[p.state].features[feature]
+		n += of.missing[of.first(p.slot)+entry%groups]
+	}
+	return n
+}
+
+// AppendState appends the mergeable state of one entry of a feature, which is
+// that of a series where it is a number by itself: the binary form of a
+// sketch.Quantiles where the feature keeps one, else of a welford.Running.
+func (m *Merged) AppendState(dst []byte, feature, entry int) ([]byte, error) {
+	acc, err := m.accumulate(feature, entry)
 	if err != nil {
 		return dst, err
 	}
 	return acc.AppendBinary(dst)
 }
 
-// Distinct returns the merged distinct counter of a feature.
+// Distinct returns the merged distinct counter of a feature; nil of one that has
+// none, as an array.
 func (m *Merged) Distinct(feature int) *sketch.Distinct {
-	d := sketch.NewDistinct()
+	var d *sketch.Distinct
 	for _, s := range m.states {
-		d.Merge(s.features[feature].distinct)
+		if of := s.features[feature].distinct; of != nil {
+			if d == nil {
+				d = sketch.NewDistinct()
+			}
+			d.Merge(of)
+		}
 	}
 	return d
 }
@@ -150,8 +193,9 @@ func (m *Merged) DistinctSeries() *sketch.Distinct {
 	return d
 }
 
-// A Pooled holds what all series together say of one feature: those of each
-// partition in byte order, then the partitions in order.
+// A Pooled holds what all series together say of one feature, of all numbers of an
+// array: those of each partition in byte order, then the partitions in order.
+// Of a feature with fixed numbers nothing is counted.
 type Pooled struct {
 	Count    uint64        `json:"count"`
 	Missing  uint64        `json:"missing"`
@@ -160,13 +204,16 @@ type Pooled struct {
 	Max      frozen.Number `json:"max"`
 	Mean     frozen.Number `json:"mean"`
 	Var      frozen.Number `json:"var"`
-	Distinct uint64        `json:"distinct"` // estimate
+	Distinct uint64        `json:"distinct"` // estimate; 0 of an array, of which it is not kept
 }
 
 // Pooled joins a feature over all series, those below min_samples too.
 func (m *Merged) Pooled(feature int) Pooled {
 	all := part{lo: math.Inf(1), hi: math.Inf(-1)}
-	out := Pooled{Distinct: m.Distinct(feature).Estimate()}
+	var out Pooled
+	if d := m.Distinct(feature); d != nil {
+		out.Distinct = d.Estimate()
+	}
 	for i, s := range m.states {
 		out.Domain += s.features[feature].domain
 		for _, p := range m.parts[i] {
@@ -198,21 +245,36 @@ func (m *Merged) Freeze() (*frozen.Frozen, error) {
 	return frozen.New(m.plan.Features, series, records, learned)
 }
 
+// freeze derives the parameters of one feature. records are those of each series.
 func (m *Merged) freeze(l *frozen.Learned, feature int, records []uint64) error {
 	spec := &m.plan.Features[feature]
-	if spec.Scaler.Ragged() {
-		l.Offsets = append(l.Offsets, 0)
+	n := m.Entries(feature)
+	if n == 0 {
+		return nil
 	}
-	for i := range m.Series() {
+	var curve sketch.Curve
+	l.Count, l.Missing = make([]uint64, 0, n), make([]uint64, 0, n)
+	for _, column := range []*[]float64{&l.Min, &l.Max, &l.Mean, &l.Var} {
+		*column = make([]float64, 0, n)
+	}
+	if spec.Scaler.Ragged() {
+		l.Offsets = append(make([]uint64, 0, n+1), 0)
+	} else {
+		l.Params = make([]float64, 0, n*len(spec.Scaler.Params()))
+	}
+	for i := range n {
 		acc, err := m.accumulate(feature, i)
 		if err != nil {
 			return err
 		}
-		n := acc.Moments().N
-		l.Count = append(l.Count, n)
-		l.Missing = append(l.Missing, records[i]-n)
+		m.curve(&curve, acc, feature, i)
+		if spec.Exact == frozen.ExactRequire && !curve.Exact() {
+			return fmt.Errorf("%sfeature %q: its exact quantiles have not been read", m.whose(feature, i), spec.Name)
+		}
+		count, missing := acc.Moments().N, m.missing(feature, i)
+		l.Count, l.Missing = append(l.Count, count), append(l.Missing, missing)
 		summarize(l, acc)
-		l.Params = derive(l.Params, &spec.Scaler, acc, records[i])
+		l.Params = derive(l.Params, &spec.Scaler, acc, count+missing, &curve)
 		if l.Offsets != nil {
 			l.Offsets = append(l.Offsets, uint64(len(l.Params)))
 		}
@@ -220,10 +282,25 @@ func (m *Merged) freeze(l *frozen.Learned, feature int, records []uint64) error 
 		case frozen.ImputeMean:
 			l.Impute = append(l.Impute, l.Mean[i])
 		case frozen.ImputeMedian:
-			l.Impute = append(l.Impute, acc.(*sketch.Quantiles).Median())
+			l.Impute = append(l.Impute, curve.Median())
+		}
+		if spec.Exact != "" {
+			l.Exact = append(l.Exact, curve.Exact())
 		}
 	}
 	return nil
+}
+
+// curve makes c the curve of acc, if that is a digest, through what was found
+// exactly.
+func (m *Merged) curve(c *sketch.Curve, acc accumulator, feature, entry int) {
+	q, ok := acc.(*sketch.Quantiles)
+	if !ok {
+		return
+	}
+	if q.Curve(c); m.exact != nil && m.plan.Features[feature].Exact != "" && !c.Exact() {
+		m.exact.refine(c, feature, entry)
+	}
 }
 
 func summarize(l *frozen.Learned, acc accumulator) {
@@ -236,9 +313,9 @@ func summarize(l *frozen.Learned, acc accumulator) {
 	l.Mean, l.Var = append(l.Mean, moments.Mean()), append(l.Var, moments.Variance())
 }
 
-// derive appends the parameters that a scaler needs. A new scaler is one case
-// here.
-func derive(p []float64, s *scale.Spec, acc accumulator, records uint64) []float64 {
+// derive appends the parameters that a scaler needs, c being the curve of acc. A
+// new scaler is one case here.
+func derive(p []float64, s *scale.Spec, acc accumulator, records uint64, c *sketch.Curve) []float64 {
 	moments := acc.Moments()
 	lo, hi := acc.Min(), acc.Max()
 	if moments.N == 0 {
@@ -252,23 +329,19 @@ func derive(p []float64, s *scale.Spec, acc accumulator, records uint64) []float
 	case scale.MaxAbs:
 		return scale.MaxAbsParams(p, *s, lo, hi)
 	case scale.Robust:
-		var c sketch.Curve
-		acc.(*sketch.Quantiles).Curve(&c)
 		return scale.RobustParams(p, *s, c.Quantile(s.QuantileRange[0]/100), c.Median(), c.Quantile(s.QuantileRange[1]/100))
 	case scale.Quantile:
-		return deriveQuantile(p, s, acc.(*sketch.Quantiles), records)
+		return deriveQuantile(p, s, records, c)
 	}
 	return p
 }
 
 // deriveQuantile gives scikit-learn's landmarks while the sketch is exact, else
 // the sketch's own anchors.
-func deriveQuantile(p []float64, s *scale.Spec, q *sketch.Quantiles, records uint64) []float64 {
-	if q.N() == 0 {
+func deriveQuantile(p []float64, s *scale.Spec, records uint64, c *sketch.Curve) []float64 {
+	if c.N == 0 {
 		return p
 	}
-	var c sketch.Curve
-	q.Curve(&c)
 	ranks, values := c.Anchors()
 	return scale.QuantileParams(p, *s, records, c.Exact(), c.Quantile, ranks, values)
 }

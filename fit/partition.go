@@ -35,6 +35,7 @@ type Range struct {
 	From      Instant `json:"from,omitzero"` // event times of the records learned,
 	To        Instant `json:"to,omitzero"`   // both inclusive
 	Learned   int64   `json:"learned"`
+	Gone      int64   `json:"gone,omitempty"` // offsets that were no longer there to be learned
 }
 
 // Counts tell what became of the records of the fit pass. Every record is one
@@ -49,6 +50,9 @@ type Counts struct {
 	// Before counts the rejected records that the training stretch would have
 	// held: with a time before cutoff - gap, or unreadable, and before the seal.
 	Before [record.NumReasons]int64 `json:"before"`
+	// Gone counts the offsets of the training stretch that held nothing any more:
+	// retention, a deletion or compaction had removed the records.
+	Gone int64 `json:"gone,omitempty"`
 	// Oldest and Newest are the event times seen; Oldest > Newest if none.
 	Oldest int64 `json:"oldest"`
 	Newest int64 `json:"newest"`
@@ -76,6 +80,7 @@ func (c *Counts) Add(o *Counts) {
 	c.Live += o.Live
 	c.LateTrain += o.LateTrain
 	c.LateGap += o.LateGap
+	c.Gone += o.Gone
 	for i := range c.Rejected {
 		c.Rejected[i] += o.Rejected[i]
 		c.Before[i] += o.Before[i]
@@ -96,6 +101,7 @@ type Partition struct {
 	next   int64
 	seal   Seal
 	counts Counts
+	live   int64 // see FirstLive
 	from   int64 // event times learned
 	to     int64
 	timed  bool
@@ -103,7 +109,7 @@ type Partition struct {
 
 // NewPartition starts a partition at offset start.
 func NewPartition(c *Cutoff, id int32, start int64) *Partition {
-	return &Partition{cutoff: c, id: id, start: start, next: start, seal: c.sealed(id),
+	return &Partition{cutoff: c, id: id, start: start, next: start, seal: c.sealed(id), live: Never,
 		counts: NewCounts(), from: math.MaxInt64, to: math.MinInt64}
 }
 
@@ -121,6 +127,17 @@ func (p *Partition) Next() int64 { return p.next }
 // from there: transaction markers and aborted records take offsets, too. It
 // never goes back.
 func (p *Partition) Advance(next int64) { p.next = max(p.next, next) }
+
+// Miss says that the offsets from from up to but not including to are gone. It
+// is told so behind the records before them, which may have sealed.
+func (p *Partition) Miss(from, to int64) {
+	p.counts.Gone += max(0, min(to, p.seal.Offset)-from)
+	p.Advance(to)
+}
+
+// FirstLive returns the offset of the first record that was live or rejected;
+// Never if none was.
+func (p *Partition) FirstLive() int64 { return p.live }
 
 // Watermark returns the newest event time less the out-of-orderness; false
 // without any, or where the cutoff knows no watermark.
@@ -151,6 +168,24 @@ func (p *Partition) Observe(offset int64, row *record.Row, reason record.Reason)
 	return learn
 }
 
+// Pass takes a record behind the seal by its event time alone, and counts it as
+// live, be it valid or not. It reports false and takes nothing where the record
+// may belong before the seal: it stands there, or is late, or has no time to go
+// by.
+func (p *Partition) Pass(offset, t int64, timed bool) bool {
+	if offset < p.seal.Offset || p.cutoff.Kind == EventTime && !timed || p.cutoff.SplitAlone(t) != Live {
+		return false
+	}
+	p.next = offset + 1
+	if timed {
+		p.counts.Oldest = min(p.counts.Oldest, t)
+		p.counts.Newest = max(p.counts.Newest, t)
+	}
+	p.live = min(p.live, offset)
+	p.counts.Live++
+	return true
+}
+
 // decide seals behind the last record where that ends the training stretch.
 func (p *Partition) decide(timed bool) {
 	switch {
@@ -171,6 +206,7 @@ func (p *Partition) count(offset int64, row *record.Row) (learn bool) {
 	case split == InGap:
 		p.counts.Gap++
 	case split == Live:
+		p.live = min(p.live, offset)
 		p.counts.Live++
 	default:
 		p.counts.Train++
@@ -183,6 +219,7 @@ func (p *Partition) count(offset int64, row *record.Row) (learn bool) {
 }
 
 func (p *Partition) reject(offset int64, row *record.Row, reason record.Reason) {
+	p.live = min(p.live, offset)
 	p.counts.Rejected[reason]++
 	if offset >= p.seal.Offset {
 		return
@@ -249,7 +286,7 @@ func (p *Partition) Seal() Seal { return p.seal }
 
 // Range returns the training stretch.
 func (p *Partition) Range() Range {
-	r := Range{Partition: p.id, Start: p.start, Seal: p.seal.Offset, Reason: p.seal.Reason, Learned: p.counts.Train}
+	r := Range{Partition: p.id, Start: p.start, Seal: p.seal.Offset, Reason: p.seal.Reason, Learned: p.counts.Train, Gone: p.counts.Gone}
 	if p.timed {
 		r.From, r.To = Instant(p.from), Instant(p.to)
 	}

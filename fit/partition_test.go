@@ -251,3 +251,43 @@ func TestText(t *testing.T) {
 		t.Errorf("reads as %d", at)
 	}
 }
+
+// TestPass gives what stands behind the seal by its time alone: what was learned
+// and late is the same, and of the rest only how much there was.
+func TestPass(t *testing.T) {
+	r := rand.New(rand.NewPCG(seed(t), 3))
+	passed := 0
+	for range 3000 {
+		c := randomCutoff(r)
+		p, q := NewPartition(c, 0, 0), NewPartition(c, 0, 0)
+		first := Never
+		for i := range r.IntN(60) {
+			a := randomArrival(r, c, i)
+			row := &record.Row{Time: a.time, Timed: a.timed}
+			if a.reason != record.OK || c.SplitAlone(a.time) == Live && (c.Kind == EventTime || int64(i) >= q.Seal().Offset) {
+				first = min(first, int64(i))
+			}
+			learned := p.Observe(int64(i), row, a.reason)
+			behind := int64(i) >= q.Seal().Offset
+			if q.Pass(int64(i), a.time, a.timed) {
+				passed++
+				if !behind || learned {
+					t.Fatalf("%+v: record %d passed, before the seal %+v", c, i, q.Seal())
+				}
+				continue
+			}
+			q.Observe(int64(i), row, a.reason)
+		}
+		a, b := *p.Counts(), *q.Counts()
+		if p.Range() != q.Range() || p.Next() != q.Next() || a.Records() != b.Records() || a.Before != b.Before ||
+			a.Train != b.Train || a.Gap != b.Gap || a.LateTrain != b.LateTrain || a.LateGap != b.LateGap {
+			t.Fatalf("%+v: %+v with %+v, want %+v with %+v", c, q.Range(), b, p.Range(), a)
+		}
+		if p.FirstLive() != first || q.FirstLive() != first {
+			t.Fatalf("%+v: the first live record is %d and %d, want %d", c, p.FirstLive(), q.FirstLive(), first)
+		}
+	}
+	if passed < 1000 {
+		t.Errorf("only %d records passed", passed)
+	}
+}

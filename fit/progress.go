@@ -14,6 +14,7 @@ type Progress struct {
 	Next      int64  `json:"next"` // all below has been read
 	Seal      Seal   `json:"seal"` // Offset is Never, and Reason empty, until it is known
 	Counts    Counts `json:"counts"`
+	Live      int64  `json:"live"` // Partition.FirstLive
 	// From and To are the earliest and latest event time learned; without Timed
 	// there is none, and From > To.
 	From  int64 `json:"from"`
@@ -23,19 +24,19 @@ type Progress struct {
 
 // Progress returns where the partition stands.
 func (p *Partition) Progress() Progress {
-	return Progress{p.id, p.start, p.next, p.seal, p.counts, p.from, p.to, p.timed}
+	return Progress{p.id, p.start, p.next, p.seal, p.counts, p.live, p.from, p.to, p.timed}
 }
 
 // ResumePartition continues where Progress was taken. It refuses what following
 // a partition under this cutoff cannot lead to.
 func ResumePartition(c *Cutoff, pr Progress) (*Partition, error) {
-	for _, err := range []error{pr.checkOffsets(), pr.checkCounts(c), pr.checkTimes(c), pr.checkSeal(c)} {
+	for _, err := range []error{pr.checkOffsets(), pr.checkCounts(c), pr.checkTimes(c), pr.checkSeal(c), pr.checkLive()} {
 		if err != nil {
 			return nil, fmt.Errorf("progress of partition %d: %w", pr.Partition, err)
 		}
 	}
 	return &Partition{cutoff: c, id: pr.Partition, start: pr.Start, next: pr.Next, seal: pr.Seal,
-		counts: pr.Counts, from: pr.From, to: pr.To, timed: pr.Timed}, nil
+		counts: pr.Counts, live: pr.Live, from: pr.From, to: pr.To, timed: pr.Timed}, nil
 }
 
 func (pr *Progress) checkOffsets() error {
@@ -54,6 +55,9 @@ func (pr *Progress) checkCounts(c *Cutoff) error {
 			return fmt.Errorf("%d records in %d offsets", n, read)
 		}
 		read -= n
+	}
+	if n := pr.Counts.Gone; n < 0 || n > read {
+		return fmt.Errorf("%d offsets gone of %d that held no record", n, read)
 	}
 	for i, n := range pr.Counts.Before {
 		if n < 0 || n > pr.Counts.Rejected[i] {
@@ -95,6 +99,13 @@ func (pr *Progress) checkSeal(c *Cutoff) error {
 	if pr.Seal != c.sealed(pr.Partition) || seen && c.reached(pr.Counts.Newest) ||
 		c.Kind == Records && pr.Counts.Records() >= c.Records {
 		return fmt.Errorf("no seal at offset %d (reason %q), where the cutoff gives one", pr.Next, pr.Seal.Reason)
+	}
+	return nil
+}
+
+func (pr *Progress) checkLive() error {
+	if pr.Live < pr.Start || pr.Live >= pr.Next && pr.Live != Never {
+		return fmt.Errorf("the first live record at offset %d, of those from %d to %d", pr.Live, pr.Start, pr.Next)
 	}
 	return nil
 }

@@ -38,9 +38,14 @@ func TestGaps(t *testing.T) {
 		}
 		seal, learned, counts := model(&dense, log)
 		p := NewPartition(c, 7, start)
+		var gone [][2]int64
 		for i, a := range log {
 			if r.IntN(4) == 0 {
 				p = resumed(t, c, p)
+			}
+			if r.IntN(2) == 0 {
+				gone = append(gone, [2]int64{p.Next(), offsets[i]})
+				p.Miss(p.Next(), offsets[i])
 			}
 			if p.Advance(offsets[i]); p.Next() != offsets[i] {
 				t.Fatalf("next is %d, want %d", p.Next(), offsets[i])
@@ -53,6 +58,11 @@ func TestGaps(t *testing.T) {
 		p.Advance(start) // does not go back
 		p = resumed(t, c, p)
 		checkGaps(t, c, p, offsets, seal)
+		for _, g := range gone {
+			for ; g[0] < min(g[1], p.Seal().Offset); g[0]++ {
+				counts.Gone++
+			}
+		}
 		if *p.Counts() != counts {
 			t.Fatalf("%+v, %v: counted %+v, want %+v", c, log, *p.Counts(), counts)
 		}
@@ -126,6 +136,7 @@ func TestResumeRefuses(t *testing.T) {
 	f(event, "rise from 0", func(p *Progress) { p.Start = -1 })
 	f(event, "rise from 0", func(p *Progress) { p.Next = 9 })
 	f(event, "in 0 offsets", func(p *Progress) { p.Next = 13 })
+	f(event, "3 offsets gone of 2 that held no record", func(p *Progress) { p.Next, p.Counts.Gone = p.Next+2, 3 })
 	f(event, "9223372036854775807 records in 1 offsets", func(p *Progress) { p.Counts.Live = math.MaxInt64 })
 	f(event, "-1 records", func(p *Progress) { p.Counts.LateGap = -1 })
 	f(event, "2 of 1 rejected", func(p *Progress) { p.Counts.Before[record.Syntax] = 2 })

@@ -2,10 +2,12 @@ package fit
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"tare/sketch"
 )
@@ -76,7 +78,7 @@ func (in *stateReader) state(s *State) error {
 			return err
 		}
 	}
-	if err := s.checkDomains(domains); err != nil {
+	if err := cmp.Or(s.checkShared(), s.checkDomains(domains)); err != nil {
 		return err
 	}
 	for range n {
@@ -94,14 +96,17 @@ func (in *stateReader) state(s *State) error {
 // which there are bytes enough, and the domain counter of each feature.
 func (in *stateReader) head(s *State) (n int, domains []uint64, err error) {
 	version := in.uint(1)
-	if in.err == nil && version != stateVersion {
-		return 0, nil, fmt.Errorf("version %d, want %d", version, stateVersion)
+	if want := uint64(s.plan.stateVersion()); in.err == nil && version != want {
+		return 0, nil, fmt.Errorf("version %d, want %d", version, want)
 	}
 	hash := string(in.take(int64(in.uint(1))))
 	features, series := in.uint(4), in.uint(4)
 	s.overflow = in.uint(8)
 	// An entry and its name take so many bytes if nothing was learned.
-	least := 16 + int64(len(s.features))*(8+2+3)
+	least := int64(16)
+	for i := range s.features {
+		least += int64(s.features[i].own) * (8 + 2 + 3)
+	}
 	switch {
 	case in.err != nil:
 		return 0, nil, in.err
@@ -116,11 +121,26 @@ func (in *stateReader) head(s *State) (n int, domains []uint64, err error) {
 	}
 	for i := range s.features {
 		domains = append(domains, in.uint(8))
-		if err := in.distinct(s.features[i].distinct); err != nil {
+		if err := in.common(&s.features[i]); err != nil {
 			return 0, nil, fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
 		}
 	}
 	return int(series), domains, nil
+}
+
+// common reads what is not of one series.
+func (in *stateReader) common(f *feature) error {
+	if f.distinct != nil {
+		if err := in.distinct(f.distinct); err != nil {
+			return err
+		}
+	}
+	for slot := range f.shared {
+		if err := in.accumulator(f, slot); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (in *stateReader) distinct(d *sketch.Distinct) error {
@@ -145,27 +165,58 @@ func (in *stateReader) slot(s *State, seen []bool) error {
 	seen[slot] = true
 	s.records[slot] = records
 	for i := range s.features {
-		if err := in.accumulator(&s.features[i], int32(slot), records); err != nil {
+		if err := in.groups(&s.features[i], int32(slot), records); err != nil {
 			return fmt.Errorf("slot %d, feature %q: %w", slot, s.plan.Features[i].Name, err)
 		}
 	}
 	return nil
 }
 
-func (in *stateReader) accumulator(f *feature, slot int32, records uint64) error {
+// groups reads the groups of one series, which are of all its records.
+func (in *stateReader) groups(f *feature, series int32, records uint64) error {
+	first := f.first(series)
+	for slot := first; slot < first+f.own; slot++ {
+		if err := in.accumulator(f, slot); err != nil {
+			return err
+		}
+		if err := f.checkSlot(slot, records); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *stateReader) accumulator(f *feature, slot int) error {
 	missing := in.uint(8)
 	data := in.take(int64(in.uint(2)))
 	if in.err != nil {
 		return in.err
 	}
-	if err := f.Restore(slot, data); err != nil {
-		return err
-	}
-	values := f.At(slot).Moments().N
-	if missing > records || values != records-missing {
+	f.missing[slot] = missing
+	return f.Restore(slot, data)
+}
+
+// checkSlot holds the values of a group against the records that it was learned
+// from.
+func (f *feature) checkSlot(slot int, records uint64) error {
+	values, missing := f.At(slot).Moments().N, f.missing[slot]
+	over, want := bits.Mul64(records, uint64(f.layout.Share()))
+	if over != 0 || missing > want || values != want-missing {
 		return fmt.Errorf("%d values and %d missing in %d records", values, missing, records)
 	}
-	f.missing[slot] = missing
+	return nil
+}
+
+// checkShared holds what all series share against the records of all.
+func (s *State) checkShared() error {
+	records := s.Records() - s.overflow
+	for i := range s.features {
+		for slot := range s.features[i].shared {
+			if err := s.features[i].checkSlot(slot, records); err != nil {
+				return fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
+			}
+		}
+	}
 	return nil
 }
 

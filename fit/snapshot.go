@@ -11,23 +11,41 @@ import (
 // those that were to change are written first; their names come in the order of
 // the slots. docs/format.md says what each number must be.
 //
-//	u8   version, 1
+//	u8   version: 1, or 2 if the plan has an array, or a feature that all series
+//	     share
 //	u8   length of sketch.HashID, and its bytes
 //	u32  features
 //	u32  series
 //	u64  overflow
-//	     for each feature: u64 domain, sketch.Distinct
+//	     for each feature: u64 domain, of a number that is learned sketch.Distinct,
+//	       for each group that all series share: group
 //	     for each series:
 //	       u32  slot
 //	       u64  records
-//	            for each feature: u64 missing, u16 length of the accumulator, and its bytes
+//	            for each feature, for each group of the series: group
 //	     for each series, by slot: u32 length of its name, and its bytes
-const stateVersion = 1
+//
+// A group is u64 missing, u16 length of the accumulator, and its bytes.
+const (
+	stateVersion      = 1
+	arrayStateVersion = 2
+)
+
+// stateVersion returns the version of the states of a plan.
+func (p *Plan) stateVersion() byte {
+	for i := range p.Features {
+		if f := &p.Features[i]; f.Shape != nil || f.Shared() {
+			return arrayStateVersion
+		}
+	}
+	return stateVersion
+}
 
 // A Snapshot writes the binary form of a State as it was when the Snapshot was
-// taken, while the State goes on learning. Both belong to one goroutine. Slots
+// taken, while the State goes on learning. Both belong to one goroutine. Series
 // that Observe is about to change are written before; until Step hands them
-// out, they and one bit a slot are all that a Snapshot costs.
+// out, they, one bit a series and what all series share are all that a Snapshot
+// costs.
 type Snapshot struct {
 	state   *State
 	series  int32
@@ -49,7 +67,7 @@ func (s *State) Snapshot() *Snapshot {
 }
 
 func (s *State) appendHead(b []byte) []byte {
-	b = append(b, stateVersion, byte(len(sketch.HashID)))
+	b = append(b, s.plan.stateVersion(), byte(len(sketch.HashID)))
 	b = append(b, sketch.HashID...)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(s.features)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(s.series.Len()))
@@ -57,7 +75,10 @@ func (s *State) appendHead(b []byte) []byte {
 	for i := range s.features {
 		f := &s.features[i]
 		b = binary.LittleEndian.AppendUint64(b, f.domain)
-		b, _ = f.distinct.AppendBinary(b)
+		if f.distinct != nil {
+			b, _ = f.distinct.AppendBinary(b)
+		}
+		b = f.appendSlots(b, 0, f.shared)
 	}
 	return b
 }
@@ -117,6 +138,14 @@ func (s *State) appendSlot(b []byte, slot int32) []byte {
 	b = binary.LittleEndian.AppendUint64(b, s.records[slot])
 	for i := range s.features {
 		f := &s.features[i]
+		b = f.appendSlots(b, f.first(slot), f.own)
+	}
+	return b
+}
+
+// appendSlots appends n groups.
+func (f *feature) appendSlots(b []byte, first, n int) []byte {
+	for slot := first; slot < first+n; slot++ {
 		b = binary.LittleEndian.AppendUint64(b, f.missing[slot])
 		b = append(b, 0, 0)
 		at := len(b)

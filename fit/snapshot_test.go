@@ -26,20 +26,25 @@ func dump(s *State) []byte {
 	for i := range s.features {
 		f := &s.features[i]
 		b = fmt.Appendf(b, "feature %d: %d %v\n", i, f.domain, f.missing)
-		b, _ = f.distinct.AppendBinary(b)
-		for slot := range int32(s.series.Len()) {
+		if f.distinct != nil {
+			b, _ = f.distinct.AppendBinary(b)
+		}
+		for slot := range f.missing {
 			b, _ = f.At(slot).AppendBinary(b)
 		}
 	}
 	return b
 }
 
-// randomPlan has a random choice of the features of testPlan, and sometimes room
-// for few series only.
+// randomPlan has a random choice of the features of testPlan, sometimes arrays too,
+// and sometimes room for few series only.
 func randomPlan(t testing.TB, r *rand.Rand) *Plan {
 	plan := testPlan(t)
 	n := 1 + r.IntN(len(plan.Features))
 	plan.Features, plan.Record.Features = plan.Features[:n], plan.Record.Features[:n]
+	for k := range max(0, r.IntN(5)-2) {
+		addFeature(plan, randomArray(r, k))
+	}
 	if r.IntN(2) == 0 {
 		plan.MaxSeries = 1 + r.IntN(100)
 	}
@@ -48,9 +53,9 @@ func randomPlan(t testing.TB, r *rand.Rand) *Plan {
 
 // randomRow has few series that come often and many that come seldom, numbers
 // that repeat, and missing ones.
-func randomRow(r *rand.Rand, features int) *record.Row {
+func randomRow(r *rand.Rand, numbers int) *record.Row {
 	row := &record.Row{Series: fmt.Appendf(nil, "s%d", int(200*math.Pow(r.Float64(), 3)))}
-	for range features {
+	for range numbers {
 		x := r.NormFloat64()
 		switch r.IntN(8) {
 		case 0:
@@ -102,14 +107,14 @@ func TestSnapshot(t *testing.T) {
 		s := newState(t, plan)
 		for range 3 {
 			for range r.IntN(2000) {
-				learn(t, randomRow(r, len(plan.Features)), s)
+				learn(t, randomRow(r, plan.Record.Width()), s)
 			}
 			var log []*record.Row // since the snapshot
 			want := dump(s)
 			n, b, done := s.Snapshot(), []byte(nil), false
 			for !done {
 				for range r.IntN(20) {
-					log = append(log, randomRow(r, len(plan.Features)))
+					log = append(log, randomRow(r, plan.Record.Width()))
 					learn(t, log[len(log)-1], s)
 				}
 				if b, done = n.Step(b, r.IntN(3000)); r.IntN(500) == 0 {
@@ -152,11 +157,11 @@ func sameFreeze(t *testing.T, plan *Plan, a, b *State) {
 		if x, y := fmt.Sprintf("%v %v", ma.Pooled(i), fa.Learned(i)), fmt.Sprintf("%v %v", mb.Pooled(i), fb.Learned(i)); x != y {
 			t.Fatalf("feature %d: %s, want %s", i, y, x)
 		}
-		for series := range ma.Series() {
-			x, errX := ma.AppendState(nil, i, series)
-			y, errY := mb.AppendState(nil, i, series)
+		for entry := range ma.Entries(i) {
+			x, errX := ma.AppendState(nil, i, entry)
+			y, errY := mb.AppendState(nil, i, entry)
 			if errX != nil || errY != nil || !bytes.Equal(x, y) {
-				t.Fatalf("feature %d, series %s: other bytes", i, ma.Name(series))
+				t.Fatalf("feature %d, entry %d: other bytes", i, entry)
 			}
 		}
 	}
@@ -258,7 +263,7 @@ func TestRestoreRefuses(t *testing.T) {
 	f("2 series, and 1 records of others, with max_series at 3", put(overflow, 1))
 	f("2 values outside of the domain are more", put(domain, 2))
 	f("sketch: counter", put(counter, 9))
-	f("sketch: registers", put(counter+1, 99))
+	f("sketch: register", put(counter+1, 99))
 	f("slot 7 of 2", put(a, 7))
 	f("slot 0 of 2 is out of range, or comes twice", put(b, 0))
 	f("slot 0 without a record", put(a+4, 0))
@@ -357,7 +362,21 @@ func FuzzRestore(f *testing.F) {
 		observe(f, s, fmt.Sprint("s", i%3), float64(i)-2)
 	}
 	f.Add(whole(f, s))
+	arrays := testPlan(f)
+	arrays.Features, arrays.Record.Features = nil, nil
+	addFeature(arrays, frozen.Feature{Name: "x", Scaler: must(scale.Default(scale.Robust)), Shape: []int{2, 3}, Per: "0", Scope: frozen.ScopeGlobal})
+	addFeature(arrays, frozen.Feature{Name: "y", Scaler: must(scale.Default(scale.Standard)), Shape: []int{2}})
+	s = newState(f, arrays)
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 20 {
+		learn(f, randomRow(r, arrays.Record.Width()), s)
+	}
+	f.Add(whole(f, s))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		plan := plan
+		if len(b) > 0 && b[0] == arrayStateVersion {
+			plan = arrays
+		}
 		s, err := RestoreState(plan, bytes.NewReader(b), int64(len(b)))
 		if err != nil {
 			return

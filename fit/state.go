@@ -6,12 +6,11 @@ package fit
 
 import (
 	"fmt"
-	"math"
+	"slices"
 	"unsafe"
 
 	"tare/frozen"
 	"tare/record"
-	"tare/scale"
 	"tare/schema"
 	"tare/sketch"
 	"tare/welford"
@@ -33,18 +32,30 @@ func (p *Plan) Validate() error {
 		return fmt.Errorf("%d features of %d fields", len(p.Features), len(p.Record.Features))
 	}
 	for i := range p.Features {
-		f := &p.Features[i]
-		if f.Name != p.Record.Features[i].Name {
-			return fmt.Errorf("feature %q reads the field of %q", f.Name, p.Record.Features[i].Name)
-		}
-		if err := f.Scaler.Validate(); err != nil {
-			return fmt.Errorf("feature %q: %w", f.Name, err)
+		if err := checkFeature(&p.Features[i], &p.Record.Features[i]); err != nil {
+			return err
 		}
 	}
 	if p.MinSamples < 1 || p.MaxSeries < 1 {
 		return fmt.Errorf("min_samples is %d and max_series %d, want at least 1", p.MinSamples, p.MaxSeries)
 	}
 	return p.Cutoff.Validate()
+}
+
+func checkFeature(f *frozen.Feature, from *schema.Feature) error {
+	if f.Name != from.Name {
+		return fmt.Errorf("feature %q reads the field of %q", f.Name, from.Name)
+	}
+	if !slices.Equal(f.Shape, from.Shape) {
+		return fmt.Errorf("feature %q has the shape %v, its field %v", f.Name, f.Shape, from.Shape)
+	}
+	if err := schema.CheckShape(f.Shape); err != nil {
+		return fmt.Errorf("feature %q: %w", f.Name, err)
+	}
+	if err := f.Validate(); err != nil {
+		return fmt.Errorf("feature %q: %w", f.Name, err)
+	}
+	return nil
 }
 
 // A State is what one partition has learned.
@@ -59,26 +70,14 @@ type State struct {
 	snapshot *Snapshot // under way, or nil
 }
 
-type feature struct {
-	pre     []scale.Step
-	scratch []float64 // one value on its way through pre
-	learner
-	missing  []uint64
-	domain   uint64
-	distinct *sketch.Distinct
-}
-
-// NewState returns a state that has learned nothing. It keeps plan.
+// NewState returns a state that has learned nothing. It keeps plan, which is
+// valid.
 func NewState(plan *Plan) (*State, error) {
 	s := &State{plan: plan, distinct: sketch.NewDistinct()}
 	for i := range plan.Features {
-		pre, err := frozen.Steps(plan.Features[i].Pre)
+		f, err := newFeature(&plan.Features[i])
 		if err != nil {
 			return nil, fmt.Errorf("feature %q: %w", plan.Features[i].Name, err)
-		}
-		f := feature{pre: pre, scratch: make([]float64, 1), learner: new(moments), distinct: sketch.NewDistinct()}
-		if plan.Features[i].NeedsQuantiles() {
-			f.learner = new(digests)
 		}
 		s.features = append(s.features, f)
 	}
@@ -96,10 +95,13 @@ func (s *State) Observe(row *record.Row) error {
 		s.snapshot.keep(slot)
 	}
 	s.records[slot]++
+	at := 0
 	for i := range s.features {
-		if err := s.features[i].observe(slot, row.Numbers[i]); err != nil {
+		f := &s.features[i]
+		if err := f.observe(slot, row.Numbers[at:at+f.size]); err != nil {
 			return fmt.Errorf("series %q, feature %q: %w", row.Series, s.plan.Features[i].Name, err)
 		}
+		at += f.size
 	}
 	return nil
 }
@@ -125,24 +127,8 @@ func (s *State) grow(series []byte) (slot int32) {
 func (s *State) addSlot() {
 	s.records = append(s.records, 0)
 	for i := range s.features {
-		s.features[i].Grow()
-		s.features[i].missing = append(s.features[i].missing, 0)
+		s.features[i].grow(s.features[i].own)
 	}
-}
-
-func (f *feature) observe(slot int32, x float64) error {
-	f.scratch[0] = x
-	frozen.Apply(f.pre, f.scratch)
-	v := f.scratch[0]
-	if math.IsNaN(v) {
-		f.missing[slot]++
-		if !math.IsNaN(x) {
-			f.domain++
-		}
-		return nil
-	}
-	f.distinct.Add(v)
-	return f.Observe(slot, v)
 }
 
 // Series returns the number of series.
@@ -163,24 +149,39 @@ func (s *State) Records() uint64 {
 }
 
 // BytesPerSeries estimates what one more series costs: bytes of state while
-// learning, and bytes of artifact. Names count as 24 bytes, quantile landmarks
-// as the most that a sketch gives.
+// learning, and bytes of artifact, of all groups of an array. Names count as 24
+// bytes, quantile landmarks as the most that a sketch gives.
 func BytesPerSeries(p *Plan) (state, artifact int) {
-	const name, landmarks = 24, 258
+	const name = 24
 	state, artifact = name+8+32, name+8+8
 	for i := range p.Features {
 		f := &p.Features[i]
-		state += 8 + int(unsafe.Sizeof(welford.Running{}))
-		if f.NeedsQuantiles() {
-			state += int(unsafe.Sizeof(sketch.Quantiles{})) - int(unsafe.Sizeof(welford.Running{}))
+		if f.Shared() {
+			continue
 		}
-		artifact += 6*8 + 8*len(f.Scaler.Params())
-		if f.Scaler.Ragged() {
-			artifact += 8 + 8*len(f.Scaler.Params())*(landmarks-1)
-		}
-		if f.Impute.Kind == frozen.ImputeMean || f.Impute.Kind == frozen.ImputeMedian {
-			artifact += 8
-		}
+		state += f.Groups() * stateBytes(f)
+		artifact += f.Groups() * artifactBytes(f)
 	}
 	return state, artifact
+}
+
+// stateBytes is what one group of a series costs while learning.
+func stateBytes(f *frozen.Feature) int {
+	if f.NeedsQuantiles() {
+		return 8 + int(unsafe.Sizeof(sketch.Quantiles{}))
+	}
+	return 8 + int(unsafe.Sizeof(welford.Running{}))
+}
+
+// artifactBytes is what one group of a series costs in the artifact.
+func artifactBytes(f *frozen.Feature) int {
+	const landmarks = 258
+	n := 6*8 + 8*len(f.Scaler.Params())
+	if f.Scaler.Ragged() {
+		n += 8 + 8*len(f.Scaler.Params())*(landmarks-1)
+	}
+	if f.Impute.Kind == frozen.ImputeMean || f.Impute.Kind == frozen.ImputeMedian {
+		n += 8
+	}
+	return n
 }

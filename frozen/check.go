@@ -4,19 +4,68 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
+	"slices"
 
 	"tare/scale"
 )
 
 // check refuses numbers that no training can have left behind.
-func (l *Learned) check(s *scale.Spec, records []uint64) error {
-	if err := l.checkLengths(s, len(records)); err != nil {
+func (l *Learned) check(f *Feature, records []uint64) error {
+	n := f.Entries(len(records))
+	if err := l.checkLengths(&f.Scaler, n); err != nil {
 		return err
 	}
-	for id := range records {
-		if err := l.checkSeries(s, id, records[id]); err != nil {
-			return fmt.Errorf("series %d: %w", id, err)
+	if err := l.checkExact(f, n); err != nil {
+		return err
+	}
+	groups := f.Groups()
+	for entry := range n {
+		want, err := l.values(f, entry/groups, records)
+		if err == nil {
+			err = l.checkEntry(&f.Scaler, entry, want)
 		}
+		if err != nil {
+			return fmt.Errorf("series %d%s: %w", entry/groups, place(entry%groups, groups), err)
+		}
+	}
+	return nil
+}
+
+// place names a group where there are several.
+func place(group, groups int) string {
+	if groups == 1 {
+		return ""
+	}
+	return fmt.Sprintf(", group %d", group)
+}
+
+// values returns how many values, present and missing, a group has in a series.
+// With ScopeGlobal the records are not known: all groups have as many as the
+// first.
+func (l *Learned) values(f *Feature, series int, records []uint64) (uint64, error) {
+	if f.Shared() {
+		sum, carry := bits.Add64(l.Count[0], l.Missing[0], 0)
+		if carry != 0 {
+			return 0, fmt.Errorf("%d values and %d missing are more than 2^64", l.Count[0], l.Missing[0])
+		}
+		return sum, nil
+	}
+	over, n := bits.Mul64(records[series], uint64(f.Layout().Share()))
+	if over != 0 {
+		return 0, fmt.Errorf("%d records of %d values are more than 2^64", records[series], f.Layout().Share())
+	}
+	return n, nil
+}
+
+// checkExact refuses marks that the feature does not have, or that it requires to
+// be true.
+func (l *Learned) checkExact(f *Feature, n int) error {
+	switch {
+	case f.Exact == "" && l.Exact != nil || f.Exact != "" && len(l.Exact) != n:
+		return fmt.Errorf("%d entries but %d that say whether they are exact, with exact %q", n, len(l.Exact), f.Exact)
+	case f.Exact == ExactRequire && slices.Contains(l.Exact, false):
+		return errors.New("exact quantiles are required, but some are a sketch's")
 	}
 	return nil
 }
@@ -24,11 +73,11 @@ func (l *Learned) check(s *scale.Spec, records []uint64) error {
 func (l *Learned) checkLengths(s *scale.Spec, n int) error {
 	for _, got := range []int{len(l.Count), len(l.Missing), len(l.Min), len(l.Max), len(l.Mean), len(l.Var)} {
 		if got != n {
-			return fmt.Errorf("%d series but an array of %d", n, got)
+			return fmt.Errorf("%d entries but an array of %d", n, got)
 		}
 	}
 	if l.Impute != nil && len(l.Impute) != n {
-		return fmt.Errorf("%d series but %d imputed values", n, len(l.Impute))
+		return fmt.Errorf("%d entries but %d imputed values", n, len(l.Impute))
 	}
 	if !s.Ragged() {
 		if want := n * len(s.Params()); len(l.Params) != want || l.Offsets != nil {
@@ -47,10 +96,12 @@ func (l *Learned) checkLengths(s *scale.Spec, n int) error {
 	return nil
 }
 
-func (l *Learned) checkSeries(s *scale.Spec, id int, records uint64) error {
+// checkEntry checks the entry of one group, which has so many values, present and
+// missing.
+func (l *Learned) checkEntry(s *scale.Spec, id int, values uint64) error {
 	count, missing := l.Count[id], l.Missing[id]
-	if count > records || missing > records || count+missing != records {
-		return fmt.Errorf("%d values and %d missing in %d records", count, missing, records)
+	if count > values || missing > values || count+missing != values {
+		return fmt.Errorf("%d values and %d missing, want %d together", count, missing, values)
 	}
 	p := l.params(s, id)
 	valid := isFinite
@@ -92,7 +143,7 @@ func checkScales(s *scale.Spec, p []float64) error {
 	return nil
 }
 
-// checkLandmarks holds the references and quantiles of one series: as many of
+// checkLandmarks holds the references and quantiles of one entry: as many of
 // the one as of the other, both rising, the references from 0 to 1.
 func checkLandmarks(p []float64) error {
 	m := len(p) / 2

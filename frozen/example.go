@@ -3,14 +3,13 @@ package frozen
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
-
-	"tare/record"
 )
 
 // An Example is one row that every reader of an artifact checks itself against:
 // raw numbers of a series, what Transform makes of them, and what Inverse makes
-// of that.
+// of that. Of an array it has some numbers, those at Picks of its size.
 type Example struct {
 	Series     string   `json:"series"`
 	Raw        []Number `json:"raw"`
@@ -40,11 +39,31 @@ func (n *Number) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-const exampleSeries = 8
+const (
+	exampleSeries = 8
+	examplePicks  = 16      // numbers of an array
+	exampleWidth  = 1 << 14 // numbers of a row that many arrays may have; each has one at least
+)
+
+// Picks returns the places of those numbers of an array of size that an example
+// holds: up to most, evenly spread from the first to the last.
+func Picks(size, most int) []int {
+	n := min(size, most)
+	picks := make([]int, n)
+	for k := 1; k < n; k++ {
+		picks[k] = k * (size - 1) / (n - 1)
+	}
+	return picks
+}
+
+// MostPicks returns how many numbers of an array an example holds in a file of
+// so many features: fewer of each where there are very many.
+func MostPicks(features int) int { return max(1, min(examplePicks, exampleWidth/features)) }
 
 // Examples makes rows from the learned numbers alone: for up to eight series,
 // evenly spread over the names, the minimum, the mean, the maximum, a value
-// beyond the range, and a row with nothing in it.
+// beyond the range, and a row with nothing in it. Of fixed numbers the mean less
+// the scale and the mean and the scale stand for minimum and maximum.
 func (f *Frozen) Examples() []Example {
 	n := f.series.Len()
 	var examples []Example
@@ -55,12 +74,12 @@ func (f *Frozen) Examples() []Example {
 			continue
 		}
 		last = id
-		for _, at := range []func(c *column, id int32) float64{
-			func(c *column, id int32) float64 { return c.Min[id] },
-			func(c *column, id int32) float64 { return c.Mean[id] },
-			func(c *column, id int32) float64 { return c.Max[id] },
-			func(c *column, id int32) float64 { return 2*c.Max[id] - c.Min[id] },
-			func(*column, int32) float64 { return math.NaN() },
+		for _, at := range []func(lo, mean, hi float64) float64{
+			func(lo, _, _ float64) float64 { return lo },
+			func(_, mean, _ float64) float64 { return mean },
+			func(_, _, hi float64) float64 { return hi },
+			func(lo, _, hi float64) float64 { return 2*hi - lo },
+			func(_, _, _ float64) float64 { return math.NaN() },
 		} {
 			examples = append(examples, f.example(int32(id), at))
 		}
@@ -68,34 +87,62 @@ func (f *Frozen) Examples() []Example {
 	return examples
 }
 
-func (f *Frozen) example(id int32, at func(*column, int32) float64) Example {
-	raw := make([]float64, len(f.columns))
+// picked calls do for every number of an example's row: the column, and the entry
+// of the number in it.
+func (f *Frozen) picked(id int32, do func(c *column, entry int)) {
+	most := MostPicks(len(f.columns))
 	for i := range f.columns {
 		c := &f.columns[i]
-		raw[i] = at(c, id)
-		for k := len(c.pre) - 1; k >= 0; k-- {
-			c.pre[k].Inverse(raw[i:i+1], raw[i:i+1], nil)
-		}
-		if math.IsInf(raw[i], 0) {
-			raw[i] = math.NaN()
+		for _, number := range Picks(c.size, most) {
+			do(c, c.first(id)+c.layout.Group(number))
 		}
 	}
+}
+
+func (f *Frozen) example(id int32, at func(lo, mean, hi float64) float64) Example {
+	var raw []float64
+	f.picked(id, func(c *column, entry int) {
+		x := []float64{at(c.span(entry))}
+		if c.undo(x); math.IsInf(x[0], 0) {
+			x[0] = math.NaN()
+		}
+		raw = append(raw, x[0])
+	})
 	return f.run(string(f.series.Name(id)), raw, id)
 }
 
+// span returns the smallest, the mean and the largest value of an entry.
+func (c *column) span(entry int) (lo, mean, hi float64) {
+	if c.Min == nil {
+		mean, scale := c.given[2*entry], c.given[2*entry+1]
+		return mean - scale, mean, mean + scale
+	}
+	return c.Min[entry], c.Mean[entry], c.Max[entry]
+}
+
+// run takes the numbers of an example through the columns and back, each by
+// itself. There are as many as picked.
 func (f *Frozen) run(series string, raw []float64, id int32) Example {
-	y, back := make([]float64, len(raw)), make([]float64, len(raw))
-	f.Transform(y, &record.Row{Numbers: raw}, id)
-	f.Inverse(back, y, id)
+	y, back := slices.Clone(raw), slices.Clone(raw)
+	i := 0
+	f.picked(id, func(c *column, entry int) {
+		c.number(y[i:i+1], raw[i], entry)
+		back[i] = y[i]
+		c.unscale(back[i:i+1], entry, 1)
+		c.undo(back[i : i+1])
+		i++
+	})
 	return Example{Series: series, Raw: numbers(raw), Normalized: numbers(y), Inverse: numbers(back)}
 }
 
 // CheckExamples runs the rows again and returns an error at the first number
 // that differs in any bit.
 func (f *Frozen) CheckExamples(examples []Example) error {
+	width := 0
+	f.picked(0, func(*column, int) { width++ })
 	for _, e := range examples {
 		id := f.Find([]byte(e.Series))
-		if id == Unknown || len(e.Raw) != len(f.columns) {
+		if id == Unknown || len(e.Raw) != width {
 			return fmt.Errorf("example of series %q fits no series or not its features", e.Series)
 		}
 		raw := make([]float64, len(e.Raw))

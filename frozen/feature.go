@@ -1,21 +1,49 @@
 package frozen
 
-import (
-	"fmt"
-	"math"
-	"slices"
+import "tare/scale"
 
-	"tare/scale"
-)
-
-// A Feature says how one number of a record is normalized: the pre-transforms
-// in order, then the scaler. Impute fills in what is missing after the
-// pre-transforms.
+// A Feature says how one number of a record, or one array of them, is normalized:
+// the pre-transforms in order, then the scaler. Impute fills in what is missing
+// after the pre-transforms.
 type Feature struct {
 	Name   string      `json:"name"`
 	Pre    []scale.Pre `json:"pre,omitempty"`
 	Scaler scale.Spec  `json:"scaler"`
 	Impute Impute      `json:"impute,omitzero"`
+	Shape  []int       `json:"shape,omitempty"` // of an array, as in schema.Feature
+	// Per says which numbers of an array share statistics: none at all where it is
+	// empty, all with PerNone, and those with the same index of an axis where it is
+	// the number of that axis, from "0".
+	Per string `json:"per,omitempty"`
+	// Scope says which series share statistics: none where it is empty, and all
+	// with ScopeGlobal, also those that were not learned.
+	Scope string `json:"scope,omitempty"`
+	Fixed *Fixed `json:"fixed,omitempty"` // in place of what would be learned; nil to learn
+	// Exact has the training stretch read again for a robust scaler's quantiles: it
+	// is ExactRequire, ExactPrefer or, to take them of the sketch, empty.
+	Exact string `json:"exact,omitempty"`
+}
+
+// What a Feature's Exact says where the stretch is no longer all there.
+const (
+	ExactRequire = "require" // the freeze is refused
+	ExactPrefer  = "prefer"  // the quantiles are the sketch's
+)
+
+// PerNone as the Per of a Feature stands for one set of statistics of the whole
+// array.
+const PerNone = "none"
+
+// ScopeGlobal as the Scope of a Feature stands for one set of statistics of all
+// series together.
+const ScopeGlobal = "global"
+
+// Fixed are the numbers of a standard scaler that are known, as those of a model
+// that was trained elsewhere: a value x after the pre-transforms becomes
+// (x - Mean) / Scale, whatever its series. Each has one number, or one a group.
+type Fixed struct {
+	Mean  []float64 `json:"mean"`
+	Scale []float64 `json:"scale"`
 }
 
 // An Impute names what stands in for a missing value. The zero Impute leaves it
@@ -38,46 +66,51 @@ func (f *Feature) NeedsQuantiles() bool {
 	return f.Scaler.Kind == scale.Robust || f.Scaler.Kind == scale.Quantile || f.Impute.Kind == ImputeMedian
 }
 
-// Learned is what was learned of one feature: one entry a series, in the order
-// of the series' names. Statistics are those of the values after the
+// Size returns the numbers of a feature: the product of its shape, 1 without.
+func (f *Feature) Size() int {
+	n := 1
+	for _, extent := range f.Shape {
+		n *= extent
+	}
+	return n
+}
+
+// Groups returns the sets of statistics that a feature has in each series, or in
+// all together: 1 for a number.
+func (f *Feature) Groups() int { return f.Layout().Groups }
+
+// Shared reports whether one set of statistics a group is used for all series,
+// known or not.
+func (f *Feature) Shared() bool { return f.Scope == ScopeGlobal || f.Fixed != nil }
+
+// Entries returns how many entries Learned has with so many series: series after
+// series, the groups of each in their order.
+func (f *Feature) Entries(series int) int {
+	switch {
+	case f.Fixed != nil:
+		return 0
+	case f.Scope == ScopeGlobal:
+		return f.Groups()
+	}
+	return series * f.Groups()
+}
+
+// Learned is what was learned of one feature: for each series, in the order of
+// their names, one entry a group; with ScopeGlobal one entry a group for all;
+// nothing of what is Fixed. Statistics are those of the values after the
 // pre-transforms.
 type Learned struct {
 	Count, Missing []uint64  // training values present, and absent
 	Min, Max       []float64 // NaN where Count is 0, as all that follow
 	Mean, Var      []float64 // Var has ddof 0
 	Impute         []float64 // what stands in for a missing value; nil unless learned
-	// Params holds what the scaler needs, series after series: Scaler.Params()
+	// Exact tells whether the quantiles are those of the values, to the last bit,
+	// or a sketch's; nil unless the feature wants them exact.
+	Exact []bool
+	// Params holds what the scaler needs, entry after entry: Scaler.Params()
 	// numbers each, or, where it is ragged, those from Offsets[i] to Offsets[i+1].
 	Params  []float64
-	Offsets []uint64 // of ragged Params, one more than series; else nil
-}
-
-// A column is a feature ready for use.
-type column struct {
-	Learned
-	pre      []scale.Step
-	step     scale.Step
-	width    int
-	constant float64 // imputed whatever the series; NaN if not
-}
-
-func newColumn(f *Feature, l *Learned) (column, error) {
-	c := column{Learned: *l, width: len(f.Scaler.Params()), constant: math.NaN()}
-	var err error
-	if c.pre, err = Steps(f.Pre); err != nil {
-		return c, err
-	}
-	if c.step, err = scale.New(f.Scaler); err != nil {
-		return c, err
-	}
-	if f.Impute.Kind == ImputeConstant {
-		v := []float64{f.Impute.Constant}
-		Apply(c.pre, v)
-		if c.constant = v[0]; math.IsNaN(c.constant) {
-			return c, fmt.Errorf("impute: constant %v is outside the domain of the pre-transforms", f.Impute.Constant)
-		}
-	}
-	return c, nil
+	Offsets []uint64 // of ragged Params, one more than entries; else nil
 }
 
 // Steps builds the pre-transforms.
@@ -98,29 +131,5 @@ func Steps(pre []scale.Pre) ([]scale.Step, error) {
 func Apply(steps []scale.Step, x []float64) {
 	for _, step := range steps {
 		step.Transform(x, x, nil)
-	}
-}
-
-// params returns what the scaler learned of one series.
-func (c *column) params(id int32) []float64 {
-	if c.Offsets != nil {
-		return c.Params[c.Offsets[id]:c.Offsets[id+1]]
-	}
-	return c.Params[int(id)*c.width : (int(id)+1)*c.width]
-}
-
-// imputed returns what stands in for a missing value; NaN for nothing.
-func (c *column) imputed(id int32) float64 {
-	if c.Learned.Impute != nil {
-		return c.Learned.Impute[id]
-	}
-	return c.constant
-}
-
-// inverse maps normalized values of a series back, in place.
-func (c *column) inverse(y []float64, id int32) {
-	c.step.Inverse(y, y, c.params(id))
-	for _, step := range slices.Backward(c.pre) {
-		step.Inverse(y, y, nil)
 	}
 }

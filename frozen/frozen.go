@@ -18,11 +18,13 @@ type Frozen struct {
 	series   *Series
 	records  []uint64
 	columns  []column
+	width    int
+	keyed    bool // some feature has statistics for each series
 }
 
 // New checks and joins what was learned: the features, the names of the series
 // in byte order, the training records of each, and the numbers of each feature.
-// It keeps all of its arguments.
+// It keeps all of its arguments. The features are valid.
 func New(features []Feature, series *Series, records []uint64, learned []Learned) (*Frozen, error) {
 	f := &Frozen{features: features, series: series, records: records}
 	if len(learned) != len(features) {
@@ -37,7 +39,7 @@ func New(features []Feature, series *Series, records []uint64, learned []Learned
 		}
 	}
 	for i := range features {
-		if err := learned[i].check(&features[i].Scaler, records); err != nil {
+		if err := learned[i].check(&features[i], records); err != nil {
 			return nil, fmt.Errorf("feature %q: %w", features[i].Name, err)
 		}
 		c, err := newColumn(&features[i], &learned[i])
@@ -45,6 +47,8 @@ func New(features []Feature, series *Series, records []uint64, learned []Learned
 			return nil, fmt.Errorf("feature %q: %w", features[i].Name, err)
 		}
 		f.columns = append(f.columns, c)
+		f.width += c.size
+		f.keyed = f.keyed || !c.shared
 	}
 	return f, nil
 }
@@ -61,12 +65,19 @@ func (f *Frozen) Records() []uint64 { return f.records }
 // Learned returns the numbers of a feature; not to be changed.
 func (f *Frozen) Learned(feature int) *Learned { return &f.columns[feature].Learned }
 
-// Params returns what the scaler of a feature learned of a series, in the order
-// of scale.Spec.Params; a view that must not be changed.
-func (f *Frozen) Params(feature int, id int32) []float64 { return f.columns[feature].params(id) }
+// Entry returns the place in Learned of the first group of a series, the others
+// of which follow. It means nothing for a feature that is Fixed.
+func (f *Frozen) Entry(feature int, id int32) int { return f.columns[feature].first(id) }
 
-// Columns returns the names of the numbers that Transform writes, as
-// scikit-learn's get_feature_names_out does.
+// Params returns what the scaler of a feature learned of a series, in the order
+// of scale.Spec.Params, group after group; a view that must not be changed.
+func (f *Frozen) Params(feature int, id int32) []float64 {
+	c := &f.columns[feature]
+	return c.params(c.first(id), c.layout.Groups)
+}
+
+// Columns returns the names of what Transform writes: one a number, as
+// scikit-learn's get_feature_names_out does, but an array's name once.
 func (f *Frozen) Columns() []string {
 	names := make([]string, len(f.features))
 	for i := range f.features {
@@ -74,6 +85,9 @@ func (f *Frozen) Columns() []string {
 	}
 	return names
 }
+
+// Width returns how many numbers Transform writes: an array's all.
+func (f *Frozen) Width() int { return f.width }
 
 // Unknown is the id of a series that was not learned.
 const Unknown int32 = -1
@@ -87,50 +101,48 @@ func (f *Frozen) Find(series []byte) int32 {
 }
 
 // Transform writes the normalized numbers of r, a record of series id, to dst,
-// one for each of Columns; NaN is missing. All are missing where id is Unknown.
+// Width of them: the features in order, an array's numbers as they came. NaN is
+// missing. Where id is Unknown, all are missing but those of features that are
+// Shared. dst and the numbers of r must not overlap.
 //
 // A value beyond the training range, or outside the domain of a pre-transform,
-// is flagged OutOfRange.
-func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) record.Flags {
-	if id == Unknown {
-		for i := range f.columns {
-			dst[i] = math.NaN()
-		}
-		return record.UnknownSeries
+// is flagged OutOfRange, and an Unknown series UnknownSeries unless all features
+// are Shared.
+func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record.Flags) {
+	if id == Unknown && f.keyed {
+		flags = record.UnknownSeries
 	}
-	var flags record.Flags
+	at := 0
 	for i := range f.columns {
-		flags |= f.columns[i].transform(dst[i:i+1], r.Numbers[i], id)
+		c := &f.columns[i]
+		y, x := dst[at:at+c.size], r.Numbers[at:at+c.size]
+		if at += c.size; id == Unknown && !c.shared {
+			missing(y)
+			continue
+		}
+		flags |= c.transform(y, x, id)
 	}
 	return flags
 }
 
-func (c *column) transform(dst []float64, x float64, id int32) (flags record.Flags) {
-	dst[0] = x
-	Apply(c.pre, dst)
-	switch v := dst[0]; {
-	case v < c.Min[id] || v > c.Max[id]:
-		flags = record.OutOfRange
-	case v != v:
-		if x == x {
-			flags = record.OutOfRange
-		}
-		if dst[0] = c.imputed(id); dst[0] == dst[0] {
-			flags |= record.Imputed
-		}
+func missing(dst []float64) {
+	for i := range dst {
+		dst[i] = math.NaN()
 	}
-	c.step.Transform(dst, dst, c.params(id))
-	return flags
 }
 
 // Inverse writes to dst what Transform maps to y for series id, in the units of
-// the record. dst may be y. Where id is Unknown it copies.
+// the record. dst may be y. Where id is Unknown it copies all but the numbers of
+// features that are Shared.
 func (f *Frozen) Inverse(dst, y []float64, id int32) {
+	copy(dst, y[:f.width])
+	at := 0
 	for i := range f.columns {
-		dst[i] = y[i]
-		if id != Unknown {
-			f.columns[i].inverse(dst[i:i+1], id)
+		c := &f.columns[i]
+		if id != Unknown || c.shared {
+			c.inverse(dst[at:at+c.size], id)
 		}
+		at += c.size
 	}
 }
 
@@ -147,24 +159,32 @@ type Trace struct {
 }
 
 // Explain follows the value x of a feature through the steps for series id,
-// which must be known.
+// which must be known unless the feature is Shared. Of an array x is the first
+// number; see ExplainAt.
 func (f *Frozen) Explain(feature int, x float64, id int32) Trace {
+	return f.ExplainAt(feature, 0, x, id)
+}
+
+// ExplainAt is Explain of a number of an array, which stands at the place given.
+func (f *Frozen) ExplainAt(feature, number int, x float64, id int32) Trace {
 	c := &f.columns[feature]
-	t := Trace{Raw: x, Params: c.params(id)}
+	entry := c.first(id) + c.layout.Group(number)
+	t := Trace{Raw: x, Params: c.params(entry, 1)}
 	y := []float64{x}
 	for i := range c.pre {
 		Apply(c.pre[i:i+1], y)
 		t.Pre = append(t.Pre, y[0])
 	}
 	t.In = y[0]
-	flags := c.transform(y, x, id)
+	flags := c.number(y, x, entry)
 	t.Imputed = flags&record.Imputed != 0
 	t.OutOfRange = flags&record.OutOfRange != 0
 	if t.Imputed {
-		t.In = c.imputed(id)
+		t.In = c.imputed(entry)
 	}
 	t.Normalized = y[0]
-	c.inverse(y, id)
+	c.unscale(y, entry, 1)
+	c.undo(y)
 	t.Inverse = y[0]
 	return t
 }

@@ -26,6 +26,7 @@ import argparse
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import struct
@@ -39,7 +40,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["ArtifactError", "Scaler", "SeriesNames", "UnknownSeriesError", "load"]
 
-FORMAT = 1  #: The version of the artifact's format that this module reads.
+FORMAT = 2  #: The newest version of the artifact's format that this module reads.
 MAX_MAGNITUDE = 1e150  #: The largest magnitude of a value to be normalized.
 
 Floats = NDArray[np.float64]
@@ -96,11 +97,15 @@ class Scaler:
     manifest : dict
         What the artifact says about itself, as JSON.
     columns : list of str
-        Names of the columns that ``transform`` returns.
+        Names of what ``transform`` returns: of each number, and of each array once.
     feature_names_in_ : ndarray of str, shape (n_features_in_,)
-        Names of the columns that ``transform`` takes.
+        Names of the columns that ``transform`` takes. An array has one for each of
+        its numbers, in row-major order: image_0_0, image_0_1, ...
     series : SeriesNames
         Names of the learned series, in byte order.
+    exact : dict of str to ndarray of bool
+        By feature, of those that want exact quantiles: whether those of each series
+        (of an array each group of each series) are, to the last bit, or a sketch's.
     """
 
     def __init__(self, data: bytes, verify: bool = True):
@@ -111,10 +116,12 @@ class Scaler:
             body = archive.arrays(specs)
         self.columns: list[str] = self.manifest["columns"]
         self.series = SeriesNames(body["series.offsets"], body["series.bytes"])
-        self.feature_names_in_ = np.array([s.name for s in specs], dtype=object)
-        self.n_features_in_ = len(specs)
+        names = [name for s in specs for name in s.column_names()]
+        self.feature_names_in_ = np.array(names, dtype=object)
+        self.n_features_in_ = len(names)
         self._records = body["series.records"]
         self._features = [_Feature(s, body) for s in specs]
+        self.exact = {f.spec.name: f.exact for f in self._features if f.exact is not None}
         self._keyed = bool(self.manifest["record"].get("series", {}).get("fields"))
         self._reject = self.manifest["record"].get("bad_value") != "missing"
         _check_numbers(self)
@@ -124,12 +131,15 @@ class Scaler:
     def __repr__(self) -> str:
         return (
             f"<tare.Scaler {self.manifest['pipeline']} revision {self.manifest['revision']}: "
-            f"{len(self.series)} series, {self.n_features_in_} features, artifact {self.id[:16]}>"
+            f"{len(self.series)} series, {len(self._features)} features, artifact {self.id[:16]}>"
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return the names of the output columns; the argument is not read."""
-        return np.array(self.columns, dtype=object)
+        """Return the names of the output columns; the argument is not read.
+
+        They are those of ``feature_names_in_``: an array has a name for each number.
+        """
+        return self.feature_names_in_.copy()
 
     def transform(
         self, X: Any, series: Optional[Names] = None, *, unknown: str = "missing"
@@ -141,16 +151,21 @@ class Scaler:
         structured array; columns that are no features are not read. NaN is a
         missing value, and stays one unless the feature has an ``impute``.
 
+        A feature that is an array takes a column for each of its numbers; by name
+        it is one column, (n, *shape). If it is the only feature, X may be (n,
+        *shape), and the result is too.
+
         series is the name of the series that all rows belong to, or one name
         for each row. Where records have no series it can be left out.
 
-        Rows of a series that was not learned are NaN; unknown="raise" raises
-        UnknownSeriesError instead. A magnitude above 1e150 is a ValueError, or
+        Rows of a series that was not learned are NaN, but for features that all
+        series share; unknown="raise" raises UnknownSeriesError instead. A magnitude above 1e150 is a ValueError, or
         missing if the artifact says ``bad_value: missing``.
         """
-        x = self._admit(_matrix(X, list(self.feature_names_in_)))
+        x, shape = _matrix(X, [f.spec for f in self._features])
+        x = self._admit(x)
         ids = self._ids(series, len(x), unknown)
-        return _by_block(x, ids, len(self.series), [f.transform for f in self._features])
+        return _by_block(x, ids, [(f, f.transform) for f in self._features]).reshape(shape)
 
     def inverse_transform(
         self,
@@ -162,19 +177,19 @@ class Scaler:
     ) -> Floats:
         """Return what ``transform`` maps to Y, in the units of the records.
 
-        Y has a column for each of ``columns``, which are all by default; name
-        those of the targets to map predictions back. The result has the same
-        shape. What was clipped comes back as the bound, and rows of a series
+        Y has a column for each of ``columns``, which are all by default, and one
+        for each number of an array; name those of the targets to map predictions
+        back. The result has the same shape. What was clipped comes back as the bound, and rows of a series
         that was not learned as NaN, or as for ``transform``.
         """
         columns = self.columns if columns is None else list(columns)
         for name in columns:
             if name not in self.columns:
                 raise ValueError(f"no column {name!r}, want some of {', '.join(self.columns)}")
-        y = _matrix(Y, columns)
+        features = [self._features[self.columns.index(name)] for name in columns]
+        y, shape = _matrix(Y, [f.spec for f in features])
         ids = self._ids(series, len(y), unknown)
-        steps = [self._features[self.columns.index(name)].inverse for name in columns]
-        return _by_block(y, ids, len(self.series), steps)
+        return _by_block(y, ids, [(f, f.inverse) for f in features]).reshape(shape)
 
     def known(self, series: Names) -> NDArray[np.bool_]:
         """Return whether each series was learned; a single bool for one name."""
@@ -183,8 +198,9 @@ class Scaler:
     def learned(self, series: Union[str, int]) -> dict[str, dict[str, Any]]:
         """Return what was learned of one series: numbers by name, by feature.
 
-        The statistics are those of the values after the pre-transforms. The
-        landmarks of a quantile scaler are arrays.
+        The statistics are those of the values after the pre-transforms. Of an
+        array they are arrays with an item for each group. The landmarks of a
+        quantile scaler are arrays; a list of them for the groups of an array.
 
         Raises UnknownSeriesError.
         """
@@ -230,19 +246,26 @@ class Scaler:
 
 
 def _by_block(
-    x: Floats, ids: Ints, n_series: int, steps: list[Callable[[Floats, Ints], Floats]]
+    x: Floats, ids: Ints, steps: list[tuple[_Feature, Callable[[Floats, Ints], Floats]]]
 ) -> Floats:
-    """Run each column through its step, in blocks of rows that fit a cache."""
+    """Run the columns of each feature through its step, in blocks that fit a cache."""
     out = np.full(x.shape, np.nan)
-    if n_series == 0:
-        return out
+    end = 0
     with np.errstate(all="ignore"):
-        for start in range(0, len(x), _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            for i, step in enumerate(steps):
-                column = x[rows, i] + 0.0  # a copy, in which -0 is 0 as in records
-                out[rows, i] = step(column, ids[rows])  # -1 reads the last series, see below
-    out[ids < 0] = np.nan
+        for feature, step in steps:
+            spec, end = feature.spec, end + feature.spec.size
+            columns = slice(end - spec.size, end)
+            if not spec.shared and not np.any(ids >= 0):
+                continue
+            block = max(1, _BLOCK // spec.size)
+            for start in range(0, len(x), block):
+                rows = slice(start, start + block)
+                numbers = x[rows, columns] + 0.0  # a copy, in which -0 is 0 as in records
+                at = feature.entries(ids[rows])  # -1 reads the last series, see below
+                numbers = numbers.reshape(len(at), *spec.layout)
+                out[rows, columns] = step(numbers, at).reshape(len(at), spec.size)
+            if not spec.shared:
+                out[ids < 0, columns] = np.nan
     return out
 
 
@@ -252,39 +275,78 @@ _BLOCK = 1 << 14
 # What goes in: tables and names of series.
 
 
-def _matrix(X: Any, names: list[str]) -> Floats:
-    """Return X as an array, (n, len(names)), picking columns by name if it has names."""
+def _matrix(X: Any, specs: list[_Spec]) -> tuple[Floats, tuple[int, ...]]:
+    """Return X as a table with a column for each number, and the shape of the result.
+
+    Columns are picked by name if X has names.
+    """
     by_name = (
         isinstance(X, Mapping)
         or hasattr(X, "columns")
         or getattr(getattr(X, "dtype", None), "names", None)
     )
     if by_name:
-        return _stack([_column(X, name) for name in names], names)
+        x = _stack([_feature_columns(X, spec) for spec in specs], specs)
+        return x, x.shape
     x = _floats(X, "X")
-    if x.ndim != 2 or x.shape[1] != len(names):
-        raise ValueError(f"X has shape {x.shape}, want (n, {len(names)}): {', '.join(names)}")
-    return x
+    width = sum(spec.size for spec in specs)
+    if len(specs) == 1 and specs[0].shape and x.ndim > 1 and x.shape[1:] == specs[0].shape:
+        return x.reshape(len(x), width), x.shape
+    if x.ndim != 2 or x.shape[1] != width:
+        names = ", ".join(spec.title() for spec in specs)
+        raise ValueError(f"X has shape {x.shape}, want (n, {width}): {names}")
+    return x, x.shape
+
+
+def _feature_columns(X: Any, spec: _Spec) -> Floats:
+    """Return the numbers of a feature: (n,), or of an array (n, size)."""
+    if not spec.shape:
+        return _column(X, spec.name)
+    values = X[spec.name] if spec.name in _names(X) else None
+    if values is None and spec.column_names()[0] in _names(X):
+        return np.stack([_column(X, name) for name in spec.column_names()], axis=1)
+    x = _column(X, spec.name) if values is None else _rows(values, spec)
+    if x.ndim == 0 or x.shape[1:] not in (spec.shape, (spec.size,)):
+        raise ValueError(f"column {spec.name!r} has shape {x.shape}, want (n, *{spec.shape})")
+    return x.reshape(len(x), spec.size)
+
+
+def _rows(values: Any, spec: _Spec) -> Floats:
+    """Return a column of arrays as one array; None is an array of NaN."""
+    if np.asarray(values).dtype.kind != "O":
+        return _floats(values, f"column {spec.name!r}")
+    missing = np.full(spec.shape, np.nan)
+    rows = [
+        missing if v is None else _floats(v.tolist() if hasattr(v, "tolist") else v, spec.name)
+        for v in values
+    ]
+    return np.stack(rows) if rows else np.empty((0, *spec.shape))
+
+
+def _names(X: Any) -> list[Any]:
+    """Return the names of the columns of X."""
+    have = getattr(X, "column_names", None) or getattr(X, "columns", None)
+    return list(X) if isinstance(X, Mapping) else list(X.dtype.names if have is None else have)
 
 
 def _column(X: Any, name: str) -> Floats:
     try:
         values = X[name]
     except (KeyError, ValueError, IndexError) as error:
-        have = getattr(X, "column_names", None) or getattr(X, "columns", None)
-        have = list(X) if isinstance(X, Mapping) else X.dtype.names if have is None else list(have)
-        raise ValueError(f"X has no column {name!r}, only {', '.join(map(str, have))}") from error
+        have = ", ".join(map(str, _names(X)))
+        raise ValueError(f"X has no column {name!r}, only {have}") from error
     return _floats(values, f"column {name!r}")
 
 
-def _stack(columns: list[Floats], names: list[str]) -> Floats:
-    for column, name in zip(columns, names):
-        if column.shape != columns[0].shape or column.ndim != 1:
+def _stack(columns: list[Floats], specs: list[_Spec]) -> Floats:
+    for column, spec in zip(columns, specs):
+        dimensions = 2 if spec.shape else 1
+        if column.ndim != dimensions or len(column) != len(columns[0]):
             raise ValueError(
-                f"column {name!r} has shape {column.shape}, "
-                f"want one dimension and the length of {names[0]!r}, {columns[0].shape}"
+                f"column {spec.name!r} has shape {column.shape}, "
+                f"want one dimension and the length of {specs[0].name!r}, {columns[0].shape}"
             )
-    return np.stack(columns, axis=1)
+    return np.column_stack(columns)
 
 
 def _floats(values: Any, what: str) -> Floats:
@@ -403,6 +465,55 @@ class _Spec(NamedTuple):
     pre: list[Any]  # each with forward and inverse
     impute: Optional[str]  # mean, median, constant
     constant: float  # in the units of the record
+    shape: tuple[int, ...]  # of an array; () for a number
+    per: str  # "": statistics of each number; none: of the whole array; else of an axis
+    scope: str  # global: statistics of all series together
+    fixed: Optional[dict[str, list[float]]]  # mean and scale in place of learned ones
+    exact: str  # whether exact quantiles are a must: require, prefer; "" for a sketch's
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def layout(self) -> tuple[int, ...]:
+        """An array as outer, groups, inner: those with the same middle index share statistics.
+
+        A number has no dimension.
+        """
+        if not self.shape:
+            return ()
+        if self.per == "none" or self.fixed and len(self.fixed["mean"] + self.fixed["scale"]) == 2:
+            return 1, 1, self.size
+        if self.per == "":
+            return 1, self.size, 1
+        axis = int(self.per)
+        outer = math.prod(self.shape[:axis])
+        return outer, self.shape[axis], math.prod(self.shape[axis + 1 :])
+
+    @property
+    def groups(self) -> int:
+        return self.layout[1] if self.shape else 1
+
+    @property
+    def shared(self) -> bool:
+        """Whether all series, also unknown ones, share the statistics."""
+        return self.scope == "global" or self.fixed is not None
+
+    def n_entries(self, n_series: int) -> int:
+        """Return the length of the arrays: series after series, the groups of each."""
+        if self.fixed is not None:
+            return 0
+        return self.groups if self.shared else n_series * self.groups
+
+    def column_names(self) -> list[str]:
+        """Return a name for each number."""
+        if not self.shape:
+            return [self.name]
+        return [f"{self.name}_{'_'.join(map(str, at))}" for at in np.ndindex(*self.shape)]
+
+    def title(self) -> str:
+        return f"{self.name}[{','.join(map(str, self.shape))}]" if self.shape else self.name
 
     @property
     def params(self) -> tuple[str, ...]:
@@ -418,14 +529,24 @@ class _Spec(NamedTuple):
 
 
 class _Feature:
-    """One feature, ready for use. ``at`` holds the series of each value."""
+    """One feature, ready for use.
+
+    ``at`` holds the entry of each value: the place of its statistics. Its shape is
+    that of the values, or goes with it as numpy's broadcasting has it.
+    """
 
     def __init__(self, spec: _Spec, body: dict[str, NDArray]):
         self.spec = spec
-        self.stats = {name: body[f"{spec.name}.{name}"] for name in _STATISTICS}
-        self.params = [body[f"{spec.name}.{name}"] for name in spec.params]
+        if spec.fixed is None:
+            self.stats = {name: body[f"{spec.name}.{name}"] for name in _STATISTICS}
+            self.params = [body[f"{spec.name}.{name}"] for name in spec.params]
+        else:
+            self.stats = {}
+            given = [np.array(spec.fixed[name]) for name in spec.params]
+            self.params = [np.broadcast_to(p, spec.groups) for p in given]
         self.offsets = body.get(f"{spec.name}.offsets")
         self.impute = body.get(f"{spec.name}.impute")
+        self.exact = _marks(spec.name, body) if spec.exact else None
         self.step = _KINDS[spec.kind].make(self)
         if spec.impute == "constant":
             self.constant = float(self.prepare(np.array([spec.constant]))[0])
@@ -434,6 +555,19 @@ class _Feature:
                     f"feature {spec.name!r}: impute: constant {spec.constant} "
                     "is outside the domain of the pre-transforms"
                 )
+
+    def first(self, ids: Ints) -> Ints:
+        """Return the entry of the first group of each series."""
+        if self.spec.shared:
+            return np.zeros_like(ids)
+        return ids if self.spec.groups == 1 else ids * self.spec.groups
+
+    def entries(self, ids: Ints) -> Ints:
+        """Return the entries of arrays of these series, in their layout."""
+        first = self.first(ids)
+        if not self.spec.shape:
+            return first
+        return first[:, None, None, None] + np.arange(self.spec.groups)[:, None]
 
     def prepare(self, x: Floats) -> Floats:
         for pre in self.spec.pre:
@@ -446,24 +580,50 @@ class _Feature:
             x = np.where(np.isnan(x), self.impute[at], x)
         elif self.spec.impute:
             x = np.where(np.isnan(x), self.constant, x)
-        return self.step.transform(x, at)
+        return self._scale(self.step.transform, x, at)
 
     def inverse(self, y: Floats, at: Ints) -> Floats:
-        x = self.step.inverse(y, at)
+        x = self._scale(self.step.inverse, y, at)
         for pre in reversed(self.spec.pre):
             x = pre.inverse(x)
         return x
 
-    def learned(self, at: int) -> dict[str, Any]:
+    def _scale(self, step: Callable[[Floats, Ints], Floats], x: Floats, at: Ints) -> Floats:
+        if not self.spec.ragged or x.ndim == 1:
+            return step(x, at)
+        return step(x.ravel(), np.broadcast_to(at, x.shape).ravel()).reshape(x.shape)
+
+    def learned(self, series: int) -> dict[str, Any]:
+        first = int(self.first(np.array(series)))
+        if not self.spec.shape:
+            return self._entry(first)
+        entries = [self._entry(first + g) for g in range(self.spec.groups)]
+        return {
+            name: [e[name] for e in entries]
+            if self.offsets is not None and name in self.spec.params
+            else np.array([e[name] for e in entries])
+            for name in entries[0]
+        }
+
+    def _entry(self, at: int) -> dict[str, Any]:
         numbers = {name: array[at].item() for name, array in self.stats.items()}
         if self.impute is not None:
             numbers["impute"] = self.impute[at].item()
+        if self.exact is not None:
+            numbers["exact"] = self.exact[at].item()
         for name, array in zip(self.spec.params, self.params):
             if self.offsets is None:
                 numbers[name] = array[at].item()
             else:
                 numbers[name] = array[int(self.offsets[at]) : int(self.offsets[at + 1])]
         return numbers
+
+
+def _marks(name: str, body: dict[str, NDArray]) -> NDArray[np.bool_]:
+    marks = body[f"{name}.exact"]
+    if np.any(marks > 1):
+        raise ArtifactError(f"{name}.exact.npy: an item is neither 0 nor 1")
+    return marks.astype(bool)
 
 
 _STATISTICS = {
@@ -762,12 +922,16 @@ class _Archive:
 
     def _layout(self, spec: _Spec, n_series: int) -> list[tuple[str, str, int]]:
         """List the arrays of a feature: name, dtype and length."""
-        layout = [(f"{spec.name}.{name}", dtype, n_series) for name, dtype in _STATISTICS.items()]
+        if spec.fixed is not None:
+            return []
+        n = entries = spec.n_entries(n_series)
+        layout = [(f"{spec.name}.{name}", dtype, entries) for name, dtype in _STATISTICS.items()]
         if spec.learns_impute:
-            layout.append((f"{spec.name}.impute", "<f8", n_series))
-        n = n_series
+            layout.append((f"{spec.name}.impute", "<f8", entries))
+        if spec.exact:
+            layout.append((f"{spec.name}.exact", "|u1", entries))
         if spec.ragged:
-            layout.append((f"{spec.name}.offsets", "<u8", n_series + 1))
+            layout.append((f"{spec.name}.offsets", "<u8", entries + 1))
             n = self._items(f"{spec.name}.{spec.params[0]}", 8)
         return layout + [(f"{spec.name}.{name}", "<f8", n) for name in spec.params]
 
@@ -841,8 +1005,8 @@ def _check_manifest(m: Any) -> None:
         raise ArtifactError("manifest.json is no object")
     if "kind" in m:
         raise ArtifactError(f"a file of kind {m['kind']!r}, want an artifact")
-    if _get(m, "", "format", int) != FORMAT:
-        raise ArtifactError(f"format {m['format']}, want {FORMAT}: another tare wrote it")
+    if not 1 <= _get(m, "", "format", int) <= FORMAT:
+        raise ArtifactError(f"format {m['format']}, want 1 to {FORMAT}: another tare wrote it")
     _get(m, "", "pipeline", str)
     _get(m, "", "revision", int)
     _get(m, "", "cutoff", dict)
@@ -859,6 +1023,8 @@ def _check_manifest(m: Any) -> None:
 
 def _feature_specs(m: dict) -> list[_Spec]:
     specs = [_feature_spec(at, f) for at, f in _objects(m, "", "features")]
+    if m["format"] == 1 and any(s.shape or s.shared or s.exact for s in specs):
+        raise _wrong("format", 1, f"{FORMAT} for arrays, what all series share, exact quantiles")
     names = [s.name for s in specs]
     if len(set(names)) != len(names) or "series" in names:
         raise ArtifactError(
@@ -877,14 +1043,55 @@ def _feature_spec(at: str, f: dict) -> _Spec:
     kind = impute.get("kind")
     if kind not in (None, "mean", "median", "constant"):
         raise _wrong(f"{at}.impute", kind, "mean, median or constant")
-    return _Spec(
+    shape = _shape(f"{at}.shape", _get(f, at, "shape", list, []))
+    per, scope = _get(f, at, "per", str, ""), _get(f, at, "scope", str, "")
+    if per not in ("", *(["none"] if shape else []), *map(str, range(len(shape)))):
+        raise _wrong(f"{at}.per", per, f"none or an axis of the shape {list(shape)}")
+    if scope not in ("", "global"):
+        raise _wrong(f"{at}.scope", scope, "global, or none")
+    exact = _get(f, at, "exact", str, "")
+    if exact not in ("", "require", "prefer") or exact and scaler["kind"] != "robust":
+        raise _wrong(f"{at}.exact", exact, "require or prefer, with the scaler robust")
+    spec = _Spec(
         _get(f, at, "name", str),
         scaler["kind"],
         scaler,
         pre,
         kind,
         _number(impute, f"{at}.impute", "constant", 0.0),
+        shape,
+        per,
+        scope,
+        None,
+        exact,
     )
+    return _with_fixed(f"{at}.fixed", spec, f["fixed"]) if "fixed" in f else spec
+
+
+_MAX_SIZE = 1 << 24  # numbers of an array
+
+
+def _shape(at: str, shape: list) -> tuple[int, ...]:
+    for extent in shape:
+        if not isinstance(extent, int) or isinstance(extent, bool) or extent < 1:
+            raise _wrong(at, shape, "integers from 1 on")
+    if len(shape) > 8 or math.prod(shape) > _MAX_SIZE:
+        raise _wrong(at, shape, f"up to 8 extents, and {_MAX_SIZE} numbers")
+    return tuple(shape)
+
+
+def _with_fixed(at: str, spec: _Spec, fixed: Any) -> _Spec:
+    """Return spec with the numbers that stand in the manifest."""
+    if spec.kind != "standard" or spec.learns_impute:
+        raise _wrong(at, fixed, "none: it belongs to a standard scaler that learns nothing")
+    _get({at: fixed}, "", at, dict)
+    for name in spec.params:
+        given = _get(fixed, at, name, list)
+        if len(given) not in (1, spec.groups) or not all(_is_number(x) for x in given):
+            raise _wrong(f"{at}.{name}", given, f"1 number, or {spec.groups}")
+        if name == "scale" and min(given) <= 0:
+            raise _wrong(f"{at}.{name}", given, "numbers above 0")
+    return spec._replace(fixed={n: [float(x) for x in fixed[n]] for n in spec.params})
 
 
 def _check_scaler(at: str, scaler: dict) -> None:
@@ -985,18 +1192,25 @@ def _check_rising(name: str, offsets: NDArray[np.uint64], end: int) -> None:
 
 
 def _check_feature(f: _Feature, s: Scaler) -> None:
+    if f.spec.fixed is not None:
+        return
     count, missing = f.stats["count"], f.stats["missing"]
 
     def refuse(bad: NDArray[np.bool_], why: str) -> None:
-        if bad.any():
-            raise ArtifactError(
-                f"feature {f.spec.name!r}, series {s.series[int(np.argmax(bad))]!r}: {why}"
-            )
+        if not bad.any():
+            return
+        series, group = divmod(int(np.argmax(bad)), f.spec.groups)
+        of = "" if f.spec.shared else f", series {s.series[series]!r}"
+        of += f", group {group}" if f.spec.shape else ""
+        raise ArtifactError(f"feature {f.spec.name!r}{of}: {why}")
 
+    values = _values(f.spec, s)
     refuse(
-        (count > s._records) | (missing != s._records - count),
+        (count > values) | (missing != values - count),
         "the values and those missing are not its records",
     )
+    if f.spec.exact == "require":
+        refuse(~f.exact, "exact quantiles are required, but these are a sketch's")
     numbers = [f.stats[name] for name in ("data_min", "data_max", "data_mean", "data_var")]
     numbers += [] if f.impute is None else [f.impute]
     numbers += [] if f.spec.ragged else f.params
@@ -1009,6 +1223,21 @@ def _check_feature(f: _Feature, s: Scaler) -> None:
         _check_landmarks(f, refuse)
     elif "scale" in f.spec.params:
         refuse(f.params[f.spec.params.index("scale")] == 0, "a scale of 0")
+
+
+def _values(spec: _Spec, s: Scaler) -> NDArray[np.uint64]:
+    """Return how many values, present and missing, each entry has."""
+    records = s._records
+    if spec.shared:
+        train = _get(s.manifest["records"], "records", "train", int)
+        train -= _get(s.manifest["series"], "series", "records_over_max_series", int)
+        if not 0 <= train < 1 << 63:
+            raise ArtifactError(f"manifest.json: {train} records of all series")
+        records = np.array([train], dtype=np.uint64)
+    share = spec.size // spec.groups
+    if np.any(records > (2**64 - 1) // share):
+        raise ArtifactError(f"feature {spec.name!r}: more than 2^64 values")
+    return np.repeat(records * np.uint64(share), spec.groups)
 
 
 def _check_landmarks(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], None]) -> None:
@@ -1038,24 +1267,43 @@ def _check_examples(s: Scaler) -> None:
     if not examples:
         return
     names = [_get(example, at, "series", str) for at, example in examples]
+    most = max(1, min(_PICKS, _PICKED // len(s._features)))
+    picks = [_picks(f.spec.size, most) for f in s._features]
+    width = sum(map(len, picks))
     raw, normalized, inverse = (
-        np.array([_example_row(example, at, key, s.n_features_in_) for at, example in examples])
+        np.array([_example_row(example, at, key, width) for at, example in examples])
         for key in ("raw", "normalized", "inverse")
     )
     ids = s.series.ids(names)
     if np.any(ids < 0):
         name = names[int(np.argmax(ids < 0))]
         raise ArtifactError(f"an example is of series {name!r}, which is not in the artifact")
-    z = _by_block(raw, ids, len(s.series), [f.transform for f in s._features])
-    back = _by_block(z, ids, len(s.series), [f.inverse for f in s._features])
+    z, back, end = np.empty_like(raw), np.empty_like(raw), 0
+    with np.errstate(all="ignore"):
+        for f, numbers in zip(s._features, picks):
+            columns, end = slice(end, end + len(numbers)), end + len(numbers)
+            inner = f.spec.layout[2] if f.spec.shape else 1
+            at = f.first(ids)[:, None] + numbers // inner % f.spec.groups
+            z[:, columns] = f.transform(raw[:, columns] + 0.0, at)
+            back[:, columns] = f.inverse(z[:, columns] + 0.0, at)
+    titles = [f.spec.title() for f, numbers in zip(s._features, picks) for _ in numbers]
     for what, got, want in (("normalized", z, normalized), ("inverse", back, inverse)):
         differ = (got != want) & ~(np.isnan(got) & np.isnan(want))
         if differ.any():
             row, i = np.argwhere(differ)[0]
             raise ArtifactError(
-                f"{examples[row][0]}, series {names[row]!r}, {s.columns[i]}: {what} "
+                f"{examples[row][0]}, series {names[row]!r}, {titles[i]}: {what} "
                 f"{float(got[row, i])!r}, the artifact says {float(want[row, i])!r}"
             )
+
+
+_PICKS, _PICKED = 16, 1 << 14  # numbers of an array in an example, and of the row
+
+
+def _picks(size: int, most: int) -> Ints:
+    """Return the places of those numbers of an array that an example holds."""
+    n = min(size, most)
+    return np.arange(n) * (size - 1) // max(1, n - 1)
 
 
 def _example_row(example: dict, at: str, key: str, n: int) -> list[float]:
@@ -1448,7 +1696,7 @@ def _feature_row(f: dict, pooled: dict) -> list[str]:
     pre = "+".join(p["kind"] for p in f.get("pre", [])) or "-"
     counts = [str(pooled.get("count")), str(pooled.get("missing"))]
     return [
-        f["name"],
+        f["name"] + (str(f["shape"]).replace(" ", "") if "shape" in f else ""),
         pre,
         f["scaler"]["kind"],
         *counts,

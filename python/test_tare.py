@@ -1245,7 +1245,8 @@ def test_refused_manifest():
         with pytest.raises(tare.ArtifactError, match=message):
             read(encode(manifest, arrays))
 
-    f("format", 2, "format 2, want 1: another tare wrote it")
+    f("format", 3, "format 3, want 1 to 2: another tare wrote it")
+    f("format", 0, "format 0, want 1 to 2: another tare wrote it")
     f("format", True, "format is True, want an integer")
     f("format", None, "format is None, want an integer")
     f("kind", "sketches", "a file of kind 'sketches', want an artifact")
@@ -1483,12 +1484,241 @@ def test_page(golden, tmp_path, monkeypatch):
     assert len(dataset) > 0 and x.dtype == np.float32 and not np.isnan(x).any()
 
 
+# Arrays.
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    """What the Go tool learned of arrays, and what it makes of rows of them."""
+    at = ROOT / "store" / "testdata"
+    lines = (at / "arrays.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    scaler = tare.load(at / "arrays.npz")
+    return types.SimpleNamespace(scaler=scaler, rows=rows, series=[r["series"] for r in rows])
+
+
+SHAPES = {"image": (3, 4, 5), "bins": (20,), "clip": (2, 3), "load": (), "given": (2, 2), "plain": ()}
+
+
+def by_name(x):
+    """A flat table as a dict of arrays."""
+    columns, at = {}, 0
+    for name, shape in SHAPES.items():
+        size = math.prod(shape)
+        columns[name] = x[:, at : at + size].reshape(len(x), *shape)
+        at += size
+    assert at == x.shape[1]
+    return columns
+
+
+def test_arrays_as_go(arrays):
+    """The bits of the Go tool, from a flat table and from one by name."""
+    s = arrays.scaler
+    raw, normalized, inverse = (
+        array([row[key] for row in arrays.rows]) for key in ("raw", "normalized", "inverse")
+    )
+    for X in (raw, by_name(raw), {k: list(v) for k, v in by_name(raw).items()}):
+        z = s.transform(X, arrays.series)
+        assert_ulps(z, normalized, 0)
+    frame = pd.DataFrame({k: list(v) for k, v in by_name(raw).items()})
+    assert_ulps(s.transform(frame, arrays.series), normalized, 0)
+    wide = pd.DataFrame(raw, columns=s.get_feature_names_out())
+    assert_ulps(s.transform(wide, arrays.series), normalized, 0)
+    known = s.known(arrays.series)
+    back = s.inverse_transform(normalized, arrays.series)
+    assert_ulps(back[known], inverse[known], 0)
+    # Go copies what it cannot map back; here it is missing.
+    shared = np.r_[80:87, 87:91]
+    assert_ulps(back[~known][:, shared], inverse[~known][:, shared], 0)
+    assert np.isnan(back[~known][:, np.r_[0:80, 91]]).all()
+    some = s.inverse_transform(normalized[:, 80:87], arrays.series, columns=["clip", "load"])
+    assert_ulps(some, inverse[:, 80:87], 0)
+
+
+def test_names_of_arrays(arrays):
+    s = arrays.scaler
+    names = list(s.get_feature_names_out())
+    assert s.columns == list(SHAPES) and list(s.feature_names_in_) == names
+    assert len(names) == s.n_features_in_ == 92
+    assert names[:2] + names[59:61] + names[79:82] == [
+        "image_0_0_0", "image_0_0_1", "image_2_3_4", "bins_0", "bins_19", "clip_0_0", "clip_0_1",
+    ]  # fmt: skip
+    assert names[86:] == ["load", "given_0_0", "given_0_1", "given_1_0", "given_1_1", "plain"]
+
+
+def test_learned_of_arrays(arrays):
+    learned = arrays.scaler.learned("a")
+    assert learned["image"]["mean"].shape == (3,) and learned["image"]["count"].dtype.kind == "i"
+    assert learned["bins"]["impute"].shape == (20,)
+    assert len(learned["clip"]["quantiles"]) == 1 and len(learned["clip"]["quantiles"][0]) == 5
+    assert learned["given"].keys() == {"mean", "scale"}
+    assert list(learned["given"]["mean"]) == [0.5, -1.0]
+    assert list(learned["given"]["scale"]) == [2.0, 2.0]
+    assert isinstance(learned["plain"]["mean"], float)
+
+
+def images(shape, per, mean, scale, **options):
+    """An artifact that normalizes images with given numbers."""
+    manifest, arrays = sample(("standard",))
+    manifest["format"], manifest["record"]["series"] = 2, {}
+    manifest["features"][0].update(shape=shape, per=per, fixed={"mean": mean, "scale": scale})
+    manifest["features"][0].update(options)
+    return manifest, {k: v for k, v in arrays.items() if not k.startswith("standard.")}
+
+
+IMAGENET = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+
+
+def test_images_as_torchvision(seed):
+    """transforms.Normalize: (image - mean[:, None, None]) / std[:, None, None]."""
+    rng = np.random.default_rng(seed)
+    mean, std = map(np.array, IMAGENET)
+    x = rng.integers(0, 256, (5, 3, 8, 9)).astype(np.uint8) / 255
+    x[0, 1, 2, 3] = NAN
+    s = read(encode(*images([3, 8, 9], "0", *IMAGENET)))
+    want = (x - mean[:, None, None]) / std[:, None, None]
+    z = s.transform(x)
+    assert z.shape == x.shape
+    assert_ulps(z, want, 0)
+    assert_ulps(s.transform(x.reshape(5, -1), "any"), want.reshape(5, -1), 0)
+    assert_ulps(s.transform({"standard": x}), want.reshape(5, -1), 0)
+    back = s.inverse_transform(z)
+    assert back.shape == x.shape
+    assert_close(back, x, 1e-15, abs=1e-15)
+
+    last = read(encode(*images([8, 9, 3], "2", *IMAGENET)))
+    assert_ulps(last.transform(np.moveaxis(x, 1, 3)), np.moveaxis(want, 1, 3), 0)
+    one = read(encode(*images([3, 8, 9], "none", [0.5], [0.25])))
+    assert_ulps(one.transform(x), (x - 0.5) / 0.25, 0)
+
+
+def test_wrong_arrays(arrays):
+    s = read(encode(*images([3, 2, 2], "0", *IMAGENET)))
+
+    def f(X, message):
+        with pytest.raises((ValueError, TypeError), match=message):
+            s.transform(X)
+
+    f(np.zeros((1, 11)), r"shape \(1, 11\), want \(n, 12\): standard\[3,2,2\]")
+    f(np.zeros((1, 2, 2, 3)), r"shape \(1, 2, 2, 3\)")
+    f(np.zeros((3, 2, 2)), r"shape \(3, 2, 2\)")
+    f({"standard": np.zeros((1, 2, 2))}, r"column 'standard' has shape \(1, 2, 2\), want \(n, ")
+    f({"other": np.zeros((1, 12))}, "no column 'standard', only other")
+    f({"standard": [None, "x"]}, "want numbers")
+    assert np.isnan(s.transform({"standard": [None]})).all()
+    assert s.transform({"standard": np.zeros((0, 3, 2, 2))}).shape == (0, 12)
+
+
+def test_refused_arrays():
+    def f(message, **options):
+        manifest, arrays = images([3, 2, 2], "0", *IMAGENET)
+        for key, value in options.items():
+            (manifest if key == "format" else manifest["features"][0])[key] = value
+        with pytest.raises(tare.ArtifactError, match=message):
+            read(encode(manifest, arrays))
+
+    f("format is 1, want 2 for arrays", format=1)
+    f("shape is .*, want integers from 1 on", shape=[3, 0, 2])
+    f("shape is .*, want integers from 1 on", shape=[3, 2.5])
+    f("shape is .*, want integers from 1 on", shape=[True])
+    f("up to 8 extents", shape=[1] * 9)
+    f("16777216 numbers", shape=[1 << 40, 1 << 40])
+    f("per is '3', want none or an axis", per="3")
+    f("per is 0, want a string", per=0)
+    f("per is '00', want none or an axis", per="00")
+    f("scope is 'world'", scope="world")
+    f("fixed.mean is .*, want 1 number, or 3", fixed={"mean": [1, 2], "scale": [1]})
+    f("fixed.scale is .*, want numbers above 0", fixed={"mean": [1], "scale": [0]})
+    f("fixed.scale is None, want an array", fixed={"mean": [1]})
+    f("fixed is .*, want none", scaler={"kind": "maxabs"})
+    f("fixed is .*, want none", impute={"kind": "mean"})
+    manifest, arrays = images([3, 2, 2], "0", *IMAGENET)
+    del manifest["features"][0]["fixed"]
+    with pytest.raises(tare.ArtifactError, match="standard.count.npy is missing"):
+        read(encode(manifest, arrays))
+
+
 def test_only_numpy():
     """One file, the standard library and numpy; nothing is unpickled."""
     source = Path(tare.__file__).read_text(encoding="utf-8")
     modules = " ".join(re.findall(r"^ *(?:import|from) ([\w.]+)", source, re.M))
     assert modules == (
-        "tare __future__ argparse hashlib io json os re struct sys zipfile "
+        "tare __future__ argparse hashlib io json math os re struct sys zipfile "
         "collections.abc typing numpy numpy.typing"
     )
     assert not re.search(r"pickle|np\.load|eval\(|exec\(", source)
+
+
+# 8. Exact quantiles.
+
+
+def exact_sample(exact="prefer", marks=(1, 0, 1)):
+    manifest, arrays = sample(("robust", "standard"))
+    manifest["format"] = 2
+    manifest["features"][0]["exact"] = exact
+    arrays["robust.exact"] = np.array(marks, "|u1")
+    return manifest, arrays
+
+
+def test_exact_marks():
+    s = read(encode(*exact_sample()))
+    assert {name: marks.tolist() for name, marks in s.exact.items()} == {
+        "robust": [True, False, True]
+    }
+    assert s.learned("a")["robust"]["exact"] is True
+    assert s.learned("b")["robust"]["exact"] is False
+    assert "exact" not in s.learned("a")["standard"]
+    assert read(encode(*sample())).exact == {}
+
+
+def test_refused_exact():
+    def refused(why, manifest, arrays):
+        with pytest.raises(tare.ArtifactError, match=why):
+            read(encode(manifest, arrays))
+
+    refused("neither 0 nor 1", *exact_sample(marks=(1, 2, 1)))
+    refused("required, but these are a sketch's", *exact_sample("require"))
+    refused("want require or prefer", *exact_sample("never"))
+    manifest, arrays = exact_sample()
+    manifest["format"] = 1
+    refused("want 2 for", manifest, arrays)
+    manifest, arrays = exact_sample()
+    del manifest["features"][0]["exact"]
+    refused("robust.exact.npy", manifest, arrays)
+    manifest, arrays = exact_sample()
+    manifest["features"][1]["exact"] = "prefer"
+    refused("with the scaler robust", manifest, arrays)
+
+
+@pytest.mark.parametrize("low, high", [(25, 75), (0.1, 99.9)])
+def test_exact_as_numpy(go, tmp_path, seed, low, high):
+    """Beyond the digest's 128 distinct values: numpy's quantiles, to the last bit."""
+    r = np.random.default_rng(seed)
+    streams = {
+        "normal": r.normal(size=30_000),
+        "ties": np.round(r.normal(size=20_000), 2),
+        "lognormal": r.lognormal(0, 3, size=20_001),
+        "decades": 10 ** r.uniform(-150, 150, size=5_000),
+        "subnormal": r.integers(-500, 500, size=5_000) * 5e-324,
+        "sides": r.choice([-1, 1], size=5_000) * (1 + 1e-9 * r.uniform(size=5_000)),
+        "few": r.normal(size=129),
+    }
+    records = [(name, x) for name, values in streams.items() for x in values.tolist()]
+    records += [("normal", None)] * 100
+    lines = [json.dumps({"s": s, "x": x}) + "\n" for s, x in records]
+    train = tmp_path / "train.jsonl"
+    train.write_text("".join(lines[i] for i in r.permutation(len(lines))))
+    config = tmp_path / "exact.yaml"
+    config.write_text(
+        "version: 1\npipeline: exact\nrecord: {series: s}\ncutoff: {end: true}\n"
+        f"features: [{{name: x, scaler: robust, quantile_range: [{low}, {high}], sketch: exact}}]\n"
+    )
+    go("fit", "-c", config, "-o", tmp_path / "exact.npz", train)
+    scaler = tare.load(tmp_path / "exact.npz")
+    assert scaler.exact["x"].all()
+    for name, values in streams.items():
+        got = scaler.learned(name)["x"]
+        ends = np.nanpercentile(values, (low, high))
+        assert got["center"] == np.nanmedian(values), name
+        if name != "subnormal":  # whose range counts as none
+            assert got["scale"] == ends[1] - ends[0], name

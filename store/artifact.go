@@ -76,9 +76,9 @@ func ReadArtifact(r io.ReaderAt, size int64) (*Artifact, error) {
 	return a, nil
 }
 
-// WriteArtifact writes an artifact as a stream and returns its id. Equal
-// arguments give equal bytes, on every machine. What ReadArtifact would refuse
-// in the manifest is an error, but for the examples.
+// WriteArtifact writes an artifact as a stream and returns its id. It sets Format.
+// Equal arguments give equal bytes, on every machine. What ReadArtifact would
+// refuse in the manifest is an error, but for the examples.
 func WriteArtifact(w io.Writer, m *Manifest, f *frozen.Frozen) (id string, err error) {
 	sources, err := artifactSources(m, f)
 	if err == nil {
@@ -91,10 +91,12 @@ func WriteArtifact(w io.Writer, m *Manifest, f *frozen.Frozen) (id string, err e
 }
 
 func artifactSources(m *Manifest, f *frozen.Frozen) ([]source, error) {
-	if err := firstError(m.check(), m.fits(f)); err != nil {
+	manifest := *m
+	manifest.Format = m.format()
+	if err := firstError(manifest.check(), m.fits(f)); err != nil {
 		return nil, err
 	}
-	manifest, err := manifestSource(m)
+	text, err := manifestSource(&manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +106,7 @@ func artifactSources(m *Manifest, f *frozen.Frozen) ([]source, error) {
 	}
 	series := f.Series()
 	name := func(i int) []byte { return series.Name(int32(i)) }
-	sources := []source{manifest}
+	sources := []source{text}
 	for _, a := range append(b.arrays(), putNames(series.Len(), series.Bytes(), name)...) {
 		sources = append(sources, a.source())
 	}
@@ -157,7 +159,7 @@ func newBody(f *frozen.Frozen) (*body, error) {
 	b := &body{features: f.Features(), n: f.Series().Len(), records: f.Records()}
 	for i := range b.features {
 		f, l := &b.features[i], f.Learned(i)
-		if learnsImpute(f) != (l.Impute != nil) && b.n > 0 {
+		if learnsImpute(f) != (l.Impute != nil) && b.entries(f) > 0 {
 			return nil, fmt.Errorf("feature %q: impute is %q, but %d values for it were learned", f.Name, f.Impute.Kind, len(l.Impute))
 		}
 		b.learned = append(b.learned, *l)
@@ -168,45 +170,55 @@ func newBody(f *frozen.Frozen) (*body, error) {
 
 // arrays lists all arrays of b: the one place that says what is in the file.
 func (b *body) arrays() []array {
-	all := []array{b.words(seriesName+".records", &b.records)}
+	all := []array{words(seriesName+".records", b.n, &b.records)}
 	for i := range b.features {
 		f, l := &b.features[i], &b.learned[i]
+		if f.Fixed != nil {
+			continue
+		}
+		n := b.entries(f)
 		all = append(all,
-			b.words(f.Name+".count", &l.Count),
-			b.words(f.Name+".missing", &l.Missing),
-			b.floats(f.Name+".data_min", &l.Min, 0, 1),
-			b.floats(f.Name+".data_max", &l.Max, 0, 1),
-			b.floats(f.Name+".data_mean", &l.Mean, 0, 1),
-			b.floats(f.Name+".data_var", &l.Var, 0, 1))
+			words(f.Name+".count", n, &l.Count),
+			words(f.Name+".missing", n, &l.Missing),
+			floats(f.Name+".data_min", n, &l.Min, 0, 1),
+			floats(f.Name+".data_max", n, &l.Max, 0, 1),
+			floats(f.Name+".data_mean", n, &l.Mean, 0, 1),
+			floats(f.Name+".data_var", n, &l.Var, 0, 1))
 		if learnsImpute(f) {
-			all = append(all, b.floats(f.Name+".impute", &l.Impute, 0, 1))
+			all = append(all, floats(f.Name+".impute", n, &l.Impute, 0, 1))
+		}
+		if f.Exact != "" {
+			all = append(all, marks(f.Name+".exact", n, &l.Exact))
 		}
 		if f.Scaler.Ragged() {
-			all = append(all, b.ragged(f, l, b.landmarks[i])...)
+			all = append(all, ragged(f, n, l, b.landmarks[i])...)
 		} else {
-			all = append(all, b.params(f, l)...)
+			all = append(all, params(f, n, l)...)
 		}
 	}
 	return all
 }
+
+// entries returns the length of a feature's arrays: the series, times the groups
+// of an array.
+func (b *body) entries(f *frozen.Feature) int { return f.Entries(b.n) }
 
 // learnsImpute reports whether what stands in for missing values is learned.
 func learnsImpute(f *frozen.Feature) bool {
 	return f.Impute.Kind == frozen.ImputeMean || f.Impute.Kind == frozen.ImputeMedian
 }
 
-// words is an array of one word a series.
-func (b *body) words(name string, xs *[]uint64) array {
-	return array{name: name, t: u8, n: uint64(b.n),
+// words is an array of n words.
+func words(name string, n int, xs *[]uint64) array {
+	return array{name: name, t: u8, n: uint64(n),
 		put:  func(w *blocks) { w.words(*xs) },
 		take: each(func(i int, x uint64) { (*xs)[i] = x }),
 	}
 }
 
-// floats is an array of one number a series, which lie in *xs at from,
-// from+step and so on.
-func (b *body) floats(name string, xs *[]float64, from, step int) array {
-	return array{name: name, t: f8, n: uint64(b.n),
+// floats is an array of n numbers, which lie in *xs at from, from+step and so on.
+func floats(name string, n int, xs *[]float64, from, step int) array {
+	return array{name: name, t: f8, n: uint64(n),
 		put: func(w *blocks) {
 			for i := from; i < len(*xs); i += step {
 				w.word(math.Float64bits((*xs)[i]))
@@ -216,20 +228,49 @@ func (b *body) floats(name string, xs *[]float64, from, step int) array {
 	}
 }
 
-// params are the arrays of a scaler's parameters.
-func (b *body) params(f *frozen.Feature, l *frozen.Learned) (all []array) {
+// marks is an array of n bytes: 1 is true, 0 false.
+func marks(name string, n int, xs *[]bool) array {
+	i, odd := 0, false
+	return array{name: name, t: u1, n: uint64(n),
+		put: func(w *blocks) {
+			for _, x := range *xs {
+				mark := [1]byte{}
+				if x {
+					mark[0] = 1
+				}
+				w.bytes(mark[:])
+			}
+		},
+		take: func(p []byte) {
+			for _, mark := range p {
+				(*xs)[i], odd = mark == 1, odd || mark > 1
+				i++
+			}
+		},
+		done: func() error {
+			if odd {
+				return errors.New("an item is neither 0 nor 1")
+			}
+			return nil
+		},
+	}
+}
+
+// params are the arrays of a scaler's parameters, of n entries.
+func params(f *frozen.Feature, n int, l *frozen.Learned) (all []array) {
 	names := f.Scaler.Params()
 	for j, name := range names {
-		all = append(all, b.floats(f.Name+"."+name, &l.Params, j, len(names)))
+		all = append(all, floats(f.Name+"."+name, n, &l.Params, j, len(names)))
 	}
 	return all
 }
 
 // ragged are the arrays of a scaler that keeps m references and then m values
-// of each series: offsets, which count the former, all references, all values.
-func (b *body) ragged(f *frozen.Feature, l *frozen.Learned, n uint64) []array {
+// of each of so many entries: offsets, which count the former, all references,
+// all values. There are n of each.
+func ragged(f *frozen.Feature, entries int, l *frozen.Learned, n uint64) []array {
 	names := f.Scaler.Params()
-	at := risingOffsets(f.Name+".offsets", uint64(b.n)+1, n, func(i int, x uint64) { l.Offsets[i] = 2 * x })
+	at := risingOffsets(f.Name+".offsets", uint64(entries)+1, n, func(i int, x uint64) { l.Offsets[i] = 2 * x })
 	at.put = func(w *blocks) {
 		for _, o := range l.Offsets {
 			w.word(o / 2)
@@ -238,26 +279,26 @@ func (b *body) ragged(f *frozen.Feature, l *frozen.Learned, n uint64) []array {
 	return []array{at, landmarks(f.Name+"."+names[0], l, n, 0), landmarks(f.Name+"."+names[1], l, n, 1)}
 }
 
-// landmarks is the first or the second half of the numbers of each series, of
+// landmarks is the first or the second half of the numbers of each entry, of
 // which the offsets are known.
 func landmarks(name string, l *frozen.Learned, n, half uint64) array {
-	of := func(series int) []float64 {
-		start, end := l.Offsets[series], l.Offsets[series+1]
+	of := func(entry int) []float64 {
+		start, end := l.Offsets[entry], l.Offsets[entry+1]
 		m := (end - start) / 2
 		return l.Params[start+half*m:][:m]
 	}
-	series, rest := 0, []float64(nil) // being read
+	entry, rest := 0, []float64(nil) // being read
 	return array{name: name, t: f8, n: n,
 		put: func(w *blocks) {
-			for series := range len(l.Offsets) - 1 {
-				w.floats(of(series))
+			for entry := range len(l.Offsets) - 1 {
+				w.floats(of(entry))
 			}
 		},
 		take: func(p []byte) {
 			for len(p) > 0 {
 				for len(rest) == 0 {
-					rest = of(series)
-					series++
+					rest = of(entry)
+					entry++
 				}
 				k := getFloats(rest, p)
 				rest, p = rest[k:], p[8*k:]
@@ -296,17 +337,24 @@ func (c *container) readBody(b *body) error {
 // allocate makes the slices of a feature.
 func (b *body) allocate(feature int) {
 	f, l := &b.features[feature], &b.learned[feature]
-	l.Count, l.Missing = make([]uint64, b.n), make([]uint64, b.n)
+	if f.Fixed != nil {
+		return
+	}
+	n := b.entries(f)
+	l.Count, l.Missing = make([]uint64, n), make([]uint64, n)
 	for _, xs := range []*[]float64{&l.Min, &l.Max, &l.Mean, &l.Var} {
-		*xs = make([]float64, b.n)
+		*xs = make([]float64, n)
 	}
 	if learnsImpute(f) {
-		l.Impute = make([]float64, b.n)
+		l.Impute = make([]float64, n)
+	}
+	if f.Exact != "" {
+		l.Exact = make([]bool, n)
 	}
 	if f.Scaler.Ragged() {
-		l.Offsets = make([]uint64, b.n+1)
+		l.Offsets = make([]uint64, n+1)
 		l.Params = make([]float64, 2*b.landmarks[feature])
 	} else {
-		l.Params = make([]float64, b.n*len(f.Scaler.Params()))
+		l.Params = make([]float64, n*len(f.Scaler.Params()))
 	}
 }

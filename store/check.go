@@ -104,6 +104,7 @@ type tally struct {
 	bytes  int
 	items  int // of the value itself; an empty one counts as one
 	values int // in it, at any depth
+	deep   int // of these, the numbers four levels deep, which take no more memory than their text
 }
 
 // UnmarshalJSON counts one value, which is valid JSON.
@@ -128,6 +129,8 @@ func (t *tally) UnmarshalJSON(b []byte) error {
 			t.values++
 			if depth == 1 {
 				t.items++
+			} else if depth >= 4 {
+				t.deep++
 			}
 		}
 	}
@@ -135,17 +138,18 @@ func (t *tally) UnmarshalJSON(b []byte) error {
 }
 
 // check holds the counts against the number of members in the file, of which a
-// feature has at least six.
+// feature has at least six, unless its numbers are fixed: then they stand in the
+// manifest, four levels deep, and take 64 bytes of text at least.
 func (o *outline) check(members int) error {
 	f := o.Features.items
 	switch {
 	case o.Kind != "":
 		return fmt.Errorf("a file of kind %.32q, want an artifact", o.Kind)
-	case o.Format != Format:
-		return fmt.Errorf("format %d, want %d: another version of tare wrote it", o.Format, Format)
+	case o.Format < 1 || o.Format > Format:
+		return fmt.Errorf("format %d, want 1 to %d: another version of tare wrote it", o.Format, Format)
 	case f > maxFeatures:
 		return fmt.Errorf("more than %d features", maxFeatures)
-	case f > members/6:
+	case f > max(members/6, o.Features.bytes/64):
 		return fmt.Errorf("%d features cannot have their numbers in %d members", f, members)
 	case o.Columns.items > f || o.Pooled.items > f:
 		return fmt.Errorf("%d columns and %d pooled features of %d features", o.Columns.items, o.Pooled.items, f)
@@ -153,8 +157,8 @@ func (o *outline) check(members int) error {
 		return fmt.Errorf("%d ranges in %d bytes, want at most %d of at least 48", o.Ranges.items, o.Ranges.bytes, maxPartitions)
 	case o.Examples.items > maxExamples:
 		return fmt.Errorf("more than %d examples", maxExamples)
-	case o.Record.values > 64+8*f || o.Features.values > 64*f || o.Cutoff.values > 64+o.Ranges.items ||
-		o.Records.values > 64 || o.Pooled.values > 16*f || o.Output.values > 64+2*f || o.Examples.values > maxExamples*(8+3*f):
+	case o.Record.values > 64+24*f || o.Features.values-o.Features.deep > 64*f || o.Cutoff.values > 64+o.Ranges.items ||
+		o.Records.values > 64 || o.Pooled.values > 16*f || o.Output.values > 64+2*f || o.Examples.values > maxExamples*(8+3*f*frozen.MostPicks(max(1, f))):
 		return errors.New("more values than such a manifest can have")
 	}
 	return nil
@@ -184,8 +188,8 @@ func (c *container) readManifest(m *Manifest) error {
 
 // check refuses what is wrong whatever the numbers are.
 func (m *Manifest) check() error {
-	if m.Format != Format {
-		return fmt.Errorf("format %d, want %d", m.Format, Format)
+	if want := m.format(); m.Format != want {
+		return fmt.Errorf("format %d, want %d for such features", m.Format, want)
 	}
 	if m.Revision < 1 {
 		return fmt.Errorf("revision %d, want at least 1", m.Revision)
@@ -243,6 +247,8 @@ func checkRanges(ranges []fit.Range) error {
 			return fmt.Errorf("range %d is of partition %d: want them to rise from 0", i, r.Partition)
 		case r.Start < 0 || r.Seal < 0 || r.Learned < 0 || r.Learned > max(0, r.Seal-r.Start):
 			return fmt.Errorf("partition %d: %d records learned of offsets %d to %d", r.Partition, r.Learned, r.Start, r.Seal)
+		case r.Gone < 0 || r.Gone > max(0, r.Seal-r.Start)-r.Learned:
+			return fmt.Errorf("partition %d: %d offsets gone from %d to %d, of which %d were learned", r.Partition, r.Gone, r.Start, r.Seal, r.Learned)
 		case r.From > r.To:
 			return fmt.Errorf("partition %d: learned from %v to %v", r.Partition, r.From, r.To)
 		}
@@ -261,6 +267,9 @@ func (m *Manifest) checkCounts() error {
 			return errors.New("the ranges learned more than 2^63 records")
 		}
 	}
+	if gone := m.Gone(); bool(m.Incomplete) != (gone > 0) {
+		return fmt.Errorf("complete is %t, with %d offsets gone", !m.Incomplete, gone)
+	}
 	if train != m.Records.Train {
 		return fmt.Errorf("%d records of the training stretch, but the ranges learned %d", m.Records.Train, train)
 	}
@@ -272,7 +281,7 @@ func (m *Manifest) checkCounts() error {
 		return fmt.Errorf("%d pooled features of %d", len(m.Pooled), len(m.Features))
 	}
 	for i := range m.Pooled {
-		if err := checkPooled(&m.Pooled[i], uint64(train)-unknown); err != nil {
+		if err := checkPooled(&m.Pooled[i], &m.Features[i], uint64(train)-unknown); err != nil {
 			return fmt.Errorf("pooled feature %q: %w", m.Features[i].Name, err)
 		}
 	}
@@ -284,8 +293,12 @@ func (m *Manifest) checkCounts() error {
 	return nil
 }
 
-func checkPooled(p *fit.Pooled, records uint64) error {
-	if sum, carry := bits.Add64(p.Count, p.Missing, 0); carry != 0 || sum != records || p.Domain > p.Missing {
+func checkPooled(p *fit.Pooled, f *frozen.Feature, records uint64) error {
+	over, values := bits.Mul64(records, uint64(f.Size()))
+	if f.Fixed != nil {
+		values = 0
+	}
+	if sum, carry := bits.Add64(p.Count, p.Missing, 0); over+carry != 0 || sum != values || p.Domain > p.Missing {
 		return fmt.Errorf("%d values and %d missing, %d of them outside of the domain, in %d records", p.Count, p.Missing, p.Domain, records)
 	}
 	if p.Count > 0 && !(p.Min <= p.Max && p.Mean == p.Mean && p.Var >= 0) {
@@ -312,7 +325,7 @@ func (m *Manifest) checkOutput() error {
 	}
 	return firstError(
 		oneOf("output: value", o.Value, record.Replace, record.Features, record.Vector, ""),
-		oneOf("output: dtype", o.Dtype, record.Float64, record.Float32, ""),
+		oneOf("output: dtype", o.Dtype, record.Float64, record.Float32, record.Int16, record.UInt8, ""),
 		oneOf("output: missing", o.Missing, record.MissingNaN, record.MissingZero, record.MissingMask, ""),
 		oneOf("output: meta", o.Meta, record.MetaHeaders, record.MetaField, record.MetaNone, ""))
 }
@@ -355,6 +368,22 @@ func (m *Manifest) fits(f *frozen.Frozen) error {
 	}
 	if sum != m.Records.Learned {
 		return fmt.Errorf("%d records learned, but the series have %d", m.Records.Learned, sum)
+	}
+	return m.fitsShared(f)
+}
+
+// fitsShared refuses what all series share unless it is of all their records,
+// also of series that are not in the file.
+func (m *Manifest) fitsShared(f *frozen.Frozen) error {
+	records := uint64(m.Records.Train) - m.Series.RecordsUnknown
+	for i := range m.Features {
+		spec, l := &m.Features[i], f.Learned(i)
+		if spec.Scope != frozen.ScopeGlobal || spec.Fixed != nil {
+			continue
+		}
+		if over, want := bits.Mul64(records, uint64(spec.Layout().Share())); over != 0 || l.Count[0]+l.Missing[0] != want {
+			return fmt.Errorf("feature %q: %d values and %d missing of all series, want %d together", spec.Name, l.Count[0], l.Missing[0], want)
+		}
 	}
 	return nil
 }

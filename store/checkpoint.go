@@ -22,7 +22,7 @@ import (
 
 // CheckpointFormat is the version of the checkpoint's format that this package
 // writes.
-const CheckpointFormat = 1
+const CheckpointFormat = 2
 
 // A CheckpointMeta says where the fit pass over one partition stands, and of
 // what. The state beside it has learned exactly the records that Progress
@@ -35,9 +35,11 @@ type CheckpointMeta struct {
 	Progress    fit.Progress `json:"progress"`
 }
 
-// A checkpoint is a header, sections and the SHA-256 of all before it. A section
-// is its kind (u8), the length of its payload (u32), the payload, and the CRC-32C
-// of these. All numbers are little-endian.
+// A checkpoint is a header, sections and a SHA-256. A section is its kind (u8),
+// the length of its payload (u32), the payload, and the CRC-32C of these. The
+// SHA-256 is that of all before it but the payloads, for which their CRCs stand:
+// hashing all of a large state would take as long as writing it. All numbers are
+// little-endian.
 const (
 	checkpointMagic  = "tareckpt" // then u32 CheckpointFormat
 	checkpointHeader = len(checkpointMagic) + 4
@@ -103,9 +105,14 @@ func (w *CheckpointWriter) failed(err error) error {
 	return fmt.Errorf("write checkpoint %s: %w", w.path, err)
 }
 
-// put writes and hashes. An error stays in w.out.
+// put writes and hashes all but payloads.
 func (w *CheckpointWriter) put(b []byte) error {
 	w.sum.Write(b)
+	return w.write(b)
+}
+
+// write writes. An error stays in w.out.
+func (w *CheckpointWriter) write(b []byte) error {
 	w.size += int64(len(b))
 	_, err := w.out.Write(b)
 	return err
@@ -118,7 +125,7 @@ func (w *CheckpointWriter) section(kind byte, payload []byte) error {
 	head := binary.LittleEndian.AppendUint32([]byte{kind}, uint32(len(payload)))
 	crc := crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, payload)
 	w.put(head)
-	w.put(payload)
+	w.write(payload)
 	return w.put(binary.LittleEndian.AppendUint32(nil, crc))
 }
 

@@ -449,9 +449,7 @@ func TestCheckpointSections(t *testing.T) {
 	good, plan := checkpointBytes(t, 1, 0)
 	head, parts := cutSections(good)
 	join := func(parts ...[]byte) []byte {
-		b := slices.Concat(head, slices.Concat(parts...))
-		sum := sha256.Sum256(b)
-		return append(b, sum[:]...)
+		return sealed(head, parts...)
 	}
 	if !bytes.Equal(join(parts...), good) || len(parts) < 5 {
 		t.Fatalf("%d sections", len(parts))
@@ -472,6 +470,8 @@ func TestCheckpointSections(t *testing.T) {
 	damaged[100] ^= 1
 	f(fmt.Sprintf("the section of %d bytes at byte %d is damaged: its CRC is", len(damaged)-sectionHeader-sectionCRC, len(head)+len(parts[0])),
 		join(append([][]byte{parts[0], damaged}, parts[2:]...)...))
+	other := state(damaged[sectionHeader : len(damaged)-sectionCRC])
+	f("its SHA-256 is", slices.Concat(head, parts[0], other, slices.Concat(parts[2:]...), good[len(good)-sha256.Size:]))
 	f("without an end section", join(parts[:last]...))
 	f("is not that of a state of", join(slices.Delete(slices.Clone(parts), 2, 3)...))
 	f("is not that of a state of", join(append(slices.Clone(parts), parts[last])...))
@@ -479,12 +479,23 @@ func TestCheckpointSections(t *testing.T) {
 	f("state, ", join(append([][]byte{parts[0], parts[2], parts[1]}, parts[3:]...)...))
 	f("bytes are too few", good[:43])
 	f("does not begin as a checkpoint", append([]byte("x"), good[1:]...))
-	f("version 2, want 1", slices.Concat([]byte(checkpointMagic), []byte{2, 0, 0, 0}, good[12:]))
+	f("version 1, want 2", slices.Concat([]byte(checkpointMagic), []byte{1, 0, 0, 0}, good[12:]))
 	meta := string(parts[0][sectionHeader : len(parts[0])-sectionCRC])
-	for _, m := range []string{"", "{}", " " + meta, strings.Replace(meta, `"format":1`, `"format":2`, 1),
-		strings.Replace(meta, `"format":1`, `"format":1,"format":1`, 1), strings.Replace(meta, `"rejected":[0,`, `"rejected":[0,0,0,0,0,0,0,0,0,0,0,`, 1)} {
+	for _, m := range []string{"", "{}", " " + meta, strings.Replace(meta, `"format":2`, `"format":1`, 1),
+		strings.Replace(meta, `"format":2`, `"format":2,"format":2`, 1), strings.Replace(meta, `"rejected":[0,`, `"rejected":[0,0,0,0,0,0,0,0,0,0,0,`, 1)} {
 		f("meta", join(append([][]byte{rawSection(sectionMeta, []byte(m))}, parts[1:]...)...))
 	}
+}
+
+// sealed is a header and sections with the hash behind them.
+func sealed(head []byte, parts ...[]byte) []byte {
+	sum := sha256.New()
+	sum.Write(head)
+	for _, p := range parts {
+		sum.Write(p[:sectionHeader])
+		sum.Write(p[len(p)-sectionCRC:])
+	}
+	return sum.Sum(slices.Concat(head, slices.Concat(parts...)))
 }
 
 func rawSection(kind byte, payload []byte) []byte {
@@ -614,9 +625,9 @@ func TestCheckpointMeta(t *testing.T) {
 	m.Format = CheckpointFormat
 	text, err := json.Marshal(m)
 	zeros := strings.Repeat(",0", int(record.NumReasons))[1:]
-	want := `{"format":1,"fingerprint":"abc","topic":"plant/7.raw","topic_id":"00ff","progress":{"partition":3,"start":10,"next":12,` +
+	want := `{"format":2,"fingerprint":"abc","topic":"plant/7.raw","topic_id":"00ff","progress":{"partition":3,"start":10,"next":12,` +
 		`"seal":{"offset":9223372036854775807,"reason":""},"counts":{"train":2,"gap":0,"live":0,"late_train":0,"late_gap":0,` +
-		`"rejected":[` + zeros + `],"before":[` + zeros + `],"oldest":45,"newest":82},"from":45,"to":82,"timed":true}}`
+		`"rejected":[` + zeros + `],"before":[` + zeros + `],"oldest":45,"newest":82},"live":9223372036854775807,"from":45,"to":82,"timed":true}}`
 	if string(text) != want || err != nil {
 		t.Errorf("%v\n got %s\nwant %s", err, text, want)
 	}
@@ -663,52 +674,8 @@ func repairCheckpoint(b []byte) []byte {
 		return b
 	}
 	head, parts := cutSections(bytes.Clone(b))
-	out := head
-	for _, p := range parts {
-		out = append(out, rawSection(p[0], p[sectionHeader:max(sectionHeader, len(p)-sectionCRC)])...)
+	for i, p := range parts {
+		parts[i] = rawSection(p[0], p[sectionHeader:max(sectionHeader, len(p)-sectionCRC)])
 	}
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...)
-}
-
-// BenchmarkCheckpoint64MB writes a state of 64 MB, made durable, as a checkpoint
-// and as a plain file of the same bytes.
-func BenchmarkCheckpoint64MB(b *testing.B) {
-	f := newFitting(b, checkpointPlan(b, 1))
-	f.learn(b, 12)
-	state := make([]byte, 64<<20)
-	for i := range state {
-		state[i] = byte(i * i >> 8)
-	}
-	const piece = 256 << 10
-	b.Run("checkpoint", func(b *testing.B) {
-		b.SetBytes(int64(len(state)))
-		for b.Loop() {
-			w, err := CreateCheckpoint(b.TempDir(), f.meta())
-			if err != nil {
-				b.Fatal(err)
-			}
-			for p := range slices.Chunk(state, piece) {
-				w.Write(p)
-			}
-			if _, err := w.Commit(); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("plain", func(b *testing.B) {
-		b.SetBytes(int64(len(state)))
-		for b.Loop() {
-			w, err := os.Create(filepath.Join(b.TempDir(), "plain"))
-			if err != nil {
-				b.Fatal(err)
-			}
-			for p := range slices.Chunk(state, piece) {
-				w.Write(p)
-			}
-			if err := errors.Join(w.Sync(), w.Close()); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+	return sealed(head, parts...)
 }

@@ -13,6 +13,7 @@ import (
 
 	"tare/fit"
 	"tare/frozen"
+	"tare/schema"
 	"tare/sketch"
 	"tare/welford"
 )
@@ -29,15 +30,32 @@ type CompanionManifest struct {
 
 // A CompanionFeature says what a companion keeps of a feature.
 type CompanionFeature struct {
-	Name  string `json:"name"`
-	State string `json:"state"` // quantiles or running: the type of each state
+	Name   string `json:"name"`
+	State  string `json:"state"`            // quantiles or running: the type of each state; none if its numbers are fixed
+	Groups int    `json:"groups,omitempty"` // of an array: states of a series
+	Scope  string `json:"scope,omitempty"`  // as in frozen.Feature: whether all series share the states
 }
+
+// entries returns how many states there are with so many series.
+func (f *CompanionFeature) entries(series int) int {
+	switch {
+	case f.State == stateNone:
+		return 0
+	case f.Scope == frozen.ScopeGlobal:
+		return max(1, f.Groups)
+	}
+	return series * max(1, f.Groups)
+}
+
+// distinct reports whether there is a counter of the values.
+func (f *CompanionFeature) distinct() bool { return f.State != stateNone && f.Groups == 0 }
 
 const (
 	companionKind = "companion"
 
 	stateQuantiles = "quantiles"
 	stateRunning   = "running"
+	stateNone      = "none"
 )
 
 // CompanionPath returns where the companion of an artifact lies:
@@ -93,7 +111,7 @@ func companionSources(artifactID string, m *Manifest, state *fit.Merged) ([]sour
 		sources = append(sources, a.source())
 	}
 	for i := range c.Features {
-		of, err := stateSources(c.Features[i].Name, i, state)
+		of, err := stateSources(&c.Features[i], i, state)
 		if err != nil {
 			return nil, fmt.Errorf("feature %q: %w", c.Features[i].Name, err)
 		}
@@ -103,18 +121,40 @@ func companionSources(artifactID string, m *Manifest, state *fit.Merged) ([]sour
 }
 
 func companionManifest(artifactID string, m *Manifest) *CompanionManifest {
-	c := &CompanionManifest{Format: Format, Kind: companionKind, Artifact: artifactID, Algorithms: m.Algorithms, Partitions: []int32{}}
+	c := &CompanionManifest{Kind: companionKind, Artifact: artifactID, Algorithms: m.Algorithms, Partitions: []int32{}}
 	for i := range m.Features {
-		state := stateRunning
-		if m.Features[i].NeedsQuantiles() {
-			state = stateQuantiles
-		}
-		c.Features = append(c.Features, CompanionFeature{m.Features[i].Name, state})
+		c.Features = append(c.Features, companionFeature(&m.Features[i]))
 	}
 	for _, r := range m.Ranges {
 		c.Partitions = append(c.Partitions, r.Partition)
 	}
+	c.Format = c.format()
 	return c
+}
+
+func companionFeature(f *frozen.Feature) CompanionFeature {
+	c := CompanionFeature{Name: f.Name, State: stateRunning, Scope: f.Scope}
+	switch {
+	case f.Fixed != nil:
+		c.State, c.Scope = stateNone, ""
+	case f.NeedsQuantiles():
+		c.State = stateQuantiles
+	}
+	if f.Shape != nil && f.Fixed == nil {
+		c.Groups = f.Groups()
+	}
+	return c
+}
+
+// format returns the version that the companion is written in: the newest if a
+// feature is more than one state a series.
+func (m *CompanionManifest) format() int {
+	for _, f := range m.Features {
+		if f.State == stateNone || f.Groups > 0 || f.Scope != "" {
+			return Format
+		}
+	}
+	return 1
 }
 
 // distinctSource is a distinct counter as a member to be written.
@@ -131,30 +171,36 @@ const (
 )
 
 // stateSources are the members of one feature.
-func stateSources(name string, feature int, state *fit.Merged) ([]source, error) {
-	distinct, err := distinctSource(name, state.Distinct(feature))
-	if err != nil {
-		return nil, err
+func stateSources(f *CompanionFeature, feature int, state *fit.Merged) (all []source, err error) {
+	if f.State == stateNone {
+		return nil, nil
+	}
+	if f.distinct() {
+		distinct, err := distinctSource(f.Name, state.Distinct(feature))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, distinct)
 	}
 	offsets, crc, err := measureState(feature, state)
 	if err != nil {
 		return nil, err
 	}
 	n := offsets[len(offsets)-1]
-	a := array{name: name + stateSuffix, t: u1, n: n, put: func(b *blocks) { putState(b, feature, state) }}
+	a := array{name: f.Name + stateSuffix, t: u1, n: n, put: func(b *blocks) { putState(b, feature, state) }}
 	states := a.source()
 	crc = joinCRC(crc32.ChecksumIEEE(a.header()), crc, n)
 	states.crc = &crc
-	starts := array{name: name + offsetsSuffix, t: u8, n: uint64(len(offsets)), put: func(b *blocks) { b.words(offsets) }}
-	return []source{distinct, states, starts.source()}, nil
+	starts := array{name: f.Name + offsetsSuffix, t: u8, n: uint64(len(offsets)), put: func(b *blocks) { b.words(offsets) }}
+	return append(all, states, starts.source()), nil
 }
 
-// measureState returns where the state of each series begins, where the last
-// one ends, and the CRC of all.
+// measureState returns where the state of each entry begins, where the last one
+// ends, and the CRC of all.
 func measureState(feature int, state *fit.Merged) (offsets []uint64, crc uint32, err error) {
 	var form []byte
-	offsets = make([]uint64, 1, state.Series()+1)
-	for i := range state.Series() {
+	offsets = make([]uint64, 1, state.Entries(feature)+1)
+	for i := range state.Entries(feature) {
 		if form, err = state.AppendState(form[:0], feature, i); err != nil {
 			return nil, 0, err
 		}
@@ -166,7 +212,7 @@ func measureState(feature int, state *fit.Merged) (offsets []uint64, crc uint32,
 
 func putState(b *blocks, feature int, state *fit.Merged) {
 	var form []byte
-	for i := 0; i < state.Series() && b.err == nil; i++ {
+	for i := 0; i < state.Entries(feature) && b.err == nil; i++ {
 		form, b.err = state.AppendState(form[:0], feature, i)
 		b.bytes(form)
 	}
@@ -179,10 +225,16 @@ func (m *CompanionManifest) check(artifactID string) error {
 		return fmt.Errorf("it belongs to artifact %.64q, want %s", m.Artifact, artifactID)
 	case len(m.Features) == 0:
 		return errors.New("no features")
+	case m.Format != m.format():
+		return fmt.Errorf("format %d, want %d for such features", m.Format, m.format())
 	}
 	features := make([]frozen.Feature, len(m.Features))
 	for i, f := range m.Features {
-		if err := oneOf("state", f.State, stateQuantiles, stateRunning); err != nil {
+		err := firstError(oneOf("state", f.State, stateQuantiles, stateRunning, stateNone), oneOf("scope", f.Scope, "", frozen.ScopeGlobal))
+		if err == nil && (f.Groups < 0 || f.Groups > schema.MaxWidth || f.State == stateNone && (f.Groups > 0 || f.Scope != "")) {
+			err = fmt.Errorf("%d groups of state %s and scope %q", f.Groups, f.State, f.Scope)
+		}
+		if err != nil {
 			return fmt.Errorf("feature %.128q: %w", f.Name, err)
 		}
 		features[i].Name = f.Name
@@ -203,6 +255,7 @@ type Companion struct {
 	file     *os.File
 	zip      *container
 	series   *frozen.Series
+	group    int
 }
 
 // OpenCompanion opens the companion of the artifact with the given id. A file
@@ -269,9 +322,14 @@ func (c *Companion) measureStates(n int) (lazy, starts []array, err error) {
 	}
 	measure(seriesName + distinctSuffix)
 	for _, f := range c.Manifest.Features {
-		measure(f.Name + distinctSuffix)
+		if f.State == stateNone {
+			continue
+		}
+		if f.distinct() {
+			measure(f.Name + distinctSuffix)
+		}
 		end := measure(f.Name + stateSuffix)
-		starts = append(starts, risingOffsets(f.Name+offsetsSuffix, uint64(n)+1, end, func(int, uint64) {}))
+		starts = append(starts, risingOffsets(f.Name+offsetsSuffix, uint64(f.entries(n))+1, end, func(int, uint64) {}))
 	}
 	return lazy, starts, err
 }
@@ -293,10 +351,10 @@ func (c *Companion) readManifest(artifactID string) error {
 	if o.Kind != companionKind {
 		return refuse("%s: a file of kind %.32q, want %s", manifestName, o.Kind, companionKind)
 	}
-	if o.Format != Format {
-		return refuse("%s: format %d, want %d: another version of tare wrote it", manifestName, o.Format, Format)
+	if o.Format < 1 || o.Format > Format {
+		return refuse("%s: format %d, want 1 to %d: another version of tare wrote it", manifestName, o.Format, Format)
 	}
-	if o.Features.items > maxFeatures || o.Features.items > len(c.zip.members)/3 || o.Partitions.items > maxPartitions {
+	if o.Features.items > maxFeatures || o.Features.items > max(len(c.zip.members)/3, o.Features.bytes/24) || o.Partitions.items > maxPartitions {
 		return refuse("%s: %d features and %d partitions cannot have their state in %d members", manifestName, o.Features.items, o.Partitions.items, len(c.zip.members))
 	}
 	if err := decodeManifest(text, &c.Manifest); err != nil {
@@ -312,8 +370,16 @@ func (c *Companion) readManifest(artifactID string) error {
 // artifact.
 func (c *Companion) Series() *frozen.Series { return c.series }
 
+// Group returns c for another group of arrays, of which there must be as many: c
+// itself is for the first. It shares the file.
+func (c *Companion) Group(group int) *Companion {
+	of := *c
+	of.group = group
+	return &of
+}
+
 // Quantiles returns the sketch of one series. ok is false where the series is
-// unknown or the feature keeps none.
+// unknown, unless all share the sketch, or the feature keeps none.
 func (c *Companion) Quantiles(feature int, series []byte) (q *sketch.Quantiles, ok bool, err error) {
 	q = new(sketch.Quantiles)
 	if ok, err = c.state(feature, series, stateQuantiles, q); !ok {
@@ -348,7 +414,8 @@ func (c *Companion) Moments(feature int, series []byte) (m welford.Moments, ok b
 	return m, ok, err
 }
 
-// Distinct returns the distinct counter of a feature over all series.
+// Distinct returns the distinct counter of a feature over all series: of a number
+// that was learned, as arrays have none.
 func (c *Companion) Distinct(feature int) (*sketch.Distinct, error) {
 	return c.distinct(c.Manifest.Features[feature].Name)
 }
@@ -365,14 +432,18 @@ func (c *Companion) distinct(of string) (*sketch.Distinct, error) {
 
 // state reads the state of one series into form, if it is of the given kind.
 func (c *Companion) state(feature int, series []byte, kind string, form encoding.BinaryUnmarshaler) (ok bool, err error) {
+	f := &c.Manifest.Features[feature]
 	id, ok := c.series.Find(series)
-	f := c.Manifest.Features[feature]
+	if f.Scope == frozen.ScopeGlobal {
+		id, ok = 0, true
+	}
 	if !ok || f.State != kind {
 		return false, nil
 	}
+	entry := uint64(id)*uint64(max(1, f.Groups)) + uint64(c.group)
 	var at [16]byte
 	offsets := c.zip.find(f.Name + offsetsSuffix + npySuffix)
-	if err := c.zip.read(at[:], offsets.data+npyHeaderLen+8*uint64(id)); err != nil {
+	if err := c.zip.read(at[:], offsets.data+npyHeaderLen+8*entry); err != nil {
 		return false, c.at(err)
 	}
 	start, end := fields(at[:]).u64(0), fields(at[:]).u64(8)

@@ -31,7 +31,7 @@ func learned(t testing.TB) (*Manifest, *frozen.Frozen, *fit.Merged) {
 		Cutoff:     fit.Cutoff{Kind: fit.End},
 		MinSamples: 1, MaxSeries: 100,
 	}
-	m := &Manifest{Format: Format, Pipeline: "p", Revision: 1, Plan: *plan,
+	m := &Manifest{Pipeline: "p", Revision: 1, Plan: *plan,
 		Algorithms: CurrentAlgorithms(), Normalize: Normalize{EmitAll, UnknownMissing, OnErrorContinue}}
 	var states []*fit.State
 	for partition, series := range []string{"ab", "bcb"} {
@@ -54,16 +54,22 @@ func learned(t testing.TB) (*Manifest, *frozen.Frozen, *fit.Merged) {
 		m.Records.Learned += rows
 		m.Records.Train += rows
 	}
-	merged := fit.Merge(plan, states)
+	f, merged := describe(t, m, states)
+	return m, f, merged
+}
+
+// describe freezes what was learned and completes its manifest.
+func describe(t testing.TB, m *Manifest, states []*fit.State) (*frozen.Frozen, *fit.Merged) {
+	merged := fit.Merge(&m.Plan, states)
 	f, err := merged.Freeze()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Columns, m.Examples, m.Series = f.Columns(), f.Examples(), merged.Counts()
-	for i := range plan.Features {
+	m.Columns, m.Examples, m.Series, m.Format = f.Columns(), f.Examples(), merged.Counts(), m.format()
+	for i := range m.Features {
 		m.Pooled = append(m.Pooled, merged.Pooled(i))
 	}
-	return m, f, merged
+	return f, merged
 }
 
 const someID = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -86,7 +92,7 @@ func TestCompanion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if got := fmt.Sprint(c.Manifest.Artifact == id, c.Manifest.Features, c.Manifest.Partitions); got != "true [{temp running} {load quantiles}] [0 3]" {
+	if got := fmt.Sprint(c.Manifest.Artifact == id, c.Manifest.Features, c.Manifest.Partitions); got != "true [{temp running 0 } {load quantiles 0 }] [0 3]" {
 		t.Error(got)
 	}
 	if c.Series().Len() != 3 {

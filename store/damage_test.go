@@ -99,15 +99,18 @@ func damage(r *rand.Rand, b []byte) []byte {
 // TestSealedDamage damages an artifact and sets hash and CRCs right: what is
 // taken all the same is another artifact that is written with those bytes.
 func TestSealedDamage(t *testing.T) {
-	m, f := sample(t)
-	good := written(t, m, f)
+	t.Run("numbers", func(t *testing.T) { sealedDamage(t, sampleBytes(t), 10_000) })
+	t.Run("arrays", func(t *testing.T) { sealedDamage(t, arraysBytes(t), 5_000) })
+}
+
+func sealedDamage(t *testing.T, good []byte, times int) {
 	start := seed(t)
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		t.Run(fmt.Sprintf("worker %d", w), func(t *testing.T) {
 			t.Parallel()
 			taken := 0
-			for i := w; i < 10_000; i += workers {
+			for i := w; i < times; i += workers {
 				r := rand.New(rand.NewPCG(start, uint64(i)))
 				b := repair(damage(r, bytes.Clone(good)))
 				a, err := read(b)
@@ -132,10 +135,15 @@ func FuzzArtifact(f *testing.F) {
 	f.Add(b)
 	f.Add(b[:len(b)/2])
 	f.Add(pack(nil))
+	f.Add(arraysBytes(f))
 	f.Add(pack([]part{{manifestName, []byte(`{"format":1}` + "\n")}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = repair(bytes.Clone(b))
-		a, err := read(b)
+		var a *Artifact
+		var err error
+		if took := allocated(func() { a, err = read(b) }); took > 1<<20+64*uint64(len(b)) {
+			t.Fatalf("%d bytes allocated for %d read", took, len(b))
+		}
 		if err != nil {
 			if !isRefused(err) {
 				t.Fatal(err)

@@ -6,14 +6,19 @@
 package store
 
 import (
+	"encoding/json"
+
 	"tare/fit"
 	"tare/frozen"
 	"tare/record"
+	"tare/schema"
 	"tare/sketch"
 )
 
-// Format is the version of the artifact's format that this package writes.
-const Format = 1
+// Format is the newest version of the artifact's format. An artifact that has no
+// array, nothing that all series share and no exact quantiles is written in
+// version 1, which every tare reads.
+const Format = 2
 
 // A Manifest is what an artifact says about itself, in manifest.json. No time
 // of day, path, host or random number is in it, and no feature value at or past
@@ -25,6 +30,7 @@ type Manifest struct {
 	fit.Plan
 	Columns    []string         `json:"columns"` // what Frozen.Transform writes
 	Ranges     []fit.Range      `json:"ranges"`  // the training stretch, by partition
+	Incomplete Incomplete       `json:"complete,omitzero"`
 	Records    RecordCounts     `json:"records"`
 	Series     fit.SeriesCounts `json:"series"`
 	Pooled     []fit.Pooled     `json:"pooled"` // by feature, over all series
@@ -32,6 +38,43 @@ type Manifest struct {
 	Normalize  Normalize        `json:"normalize"`
 	Output     record.Output    `json:"output"`
 	Examples   []frozen.Example `json:"examples"`
+}
+
+// Incomplete tells that offsets of the ranges were gone before they could be
+// learned from; each range counts its own. It is written as complete: false, and
+// left out of the manifest of an artifact that is complete.
+type Incomplete bool
+
+// MarshalJSON writes whether the artifact is complete.
+func (i Incomplete) MarshalJSON() ([]byte, error) { return json.Marshal(!bool(i)) }
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (i *Incomplete) UnmarshalJSON(text []byte) error {
+	var complete bool
+	err := json.Unmarshal(text, &complete)
+	*i = Incomplete(!complete)
+	return err
+}
+
+// format returns the version that the artifact is written in.
+func (m *Manifest) format() int {
+	if m.Record.Format == schema.Binary || m.Output.Dtype == record.UInt8 || m.Output.Dtype == record.Int16 {
+		return Format
+	}
+	for i := range m.Features {
+		if f := &m.Features[i]; f.Shape != nil || f.Shared() || f.Exact != "" {
+			return Format
+		}
+	}
+	return 1
+}
+
+// Gone returns how many offsets of the ranges were gone.
+func (m *Manifest) Gone() (n int64) {
+	for i := range m.Ranges {
+		n += m.Ranges[i].Gone
+	}
+	return n
 }
 
 // RecordCounts tell what became of the records of the training stretch.

@@ -218,15 +218,20 @@ func (m *CheckpointMeta) parse(text []byte) error {
 	return nil
 }
 
-// read fills p.
+// read fills p, and hashes it: all but payloads.
 func (s *sections) read(p []byte) error {
+	err := s.fill(p)
+	if s.sum != nil && err == nil {
+		s.sum.Write(p)
+	}
+	return err
+}
+
+func (s *sections) fill(p []byte) error {
 	n, err := io.ReadFull(s.r, p)
 	s.at += int64(n)
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return refuse("the file ends while it is read")
-	}
-	if s.sum != nil {
-		s.sum.Write(p)
 	}
 	return err
 }
@@ -246,7 +251,7 @@ func (s *sections) section() (kind byte, payload []byte, err error) {
 		return 0, nil, refuse("the section at byte %d claims %d bytes, beyond the file or %d", start, n, maxSection)
 	}
 	payload = s.buf[:n]
-	if err := s.read(payload); err != nil {
+	if err := s.fill(payload); err != nil {
 		return 0, nil, err
 	}
 	var says [sectionCRC]byte

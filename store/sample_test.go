@@ -95,7 +95,7 @@ func manifest(t testing.TB, features []frozen.Feature, records []uint64, learned
 		t.Fatal(err)
 	}
 	m := &Manifest{
-		Format: Format, Pipeline: "plant-7", Revision: 2,
+		Pipeline: "plant-7", Revision: 2,
 		Plan: fit.Plan{
 			Record:     schema.Schema{Format: schema.JSON, Series: schema.Series{Fields: []string{"sensor"}}, Time: schema.Time{Field: "ts", Layout: schema.UnixMilli}, BadValue: schema.Reject, Limits: schema.DefaultLimits()},
 			Features:   features,
@@ -126,6 +126,7 @@ func manifest(t testing.TB, features []frozen.Feature, records []uint64, learned
 			m.Pooled[i] = fit.Pooled{Missing: 1, Min: no, Max: no, Mean: no, Var: no}
 		}
 	}
+	m.Format = m.format()
 	return m, f
 }
 

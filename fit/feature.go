@@ -1,0 +1,129 @@
+package fit
+
+import (
+	"math"
+
+	"tare/frozen"
+	"tare/scale"
+	"tare/sketch"
+)
+
+// A feature is what a State learns of one number of its records, or of one array.
+// Each group of an array has a slot in each series; the groups that all series
+// share come once, in the slots from 0.
+type feature struct {
+	learner
+	pre      []scale.Step
+	size     int // numbers of a record
+	layout   frozen.Layout
+	own      int              // slots of each series
+	shared   int              // slots of all series together
+	missing  []uint64         // values, by slot
+	domain   uint64           // values that a pre-transform cannot map
+	distinct *sketch.Distinct // of a number by itself, if it is learned; else nil
+	scratch  []float64        // a record's numbers after pre
+	run      []float64        // those of one group
+}
+
+func newFeature(spec *frozen.Feature) (feature, error) {
+	f := feature{learner: new(moments), size: spec.Size(), layout: spec.Layout()}
+	if spec.Fixed != nil {
+		return f, nil
+	}
+	if spec.NeedsQuantiles() {
+		f.learner = new(digests)
+	}
+	if f.own = f.layout.Groups; spec.Shared() {
+		f.own, f.shared = 0, f.layout.Groups
+	}
+	if spec.Shape == nil {
+		f.distinct = sketch.NewDistinct()
+	}
+	f.scratch, f.run = make([]float64, f.size), make([]float64, f.layout.Share())
+	f.grow(f.shared)
+	var err error
+	f.pre, err = frozen.Steps(spec.Pre)
+	return f, err
+}
+
+// grow adds slots.
+func (f *feature) grow(slots int) {
+	for range slots {
+		f.Grow()
+		f.missing = append(f.missing, 0)
+	}
+}
+
+// first returns the slot of the first group of a series.
+func (f *feature) first(series int32) int { return int(series) * f.own }
+
+// learns reports whether the feature has any slots.
+func (f *feature) learns() bool { return f.own+f.shared > 0 }
+
+// observe learns from the numbers of one record.
+func (f *feature) observe(series int32, x []float64) error {
+	if !f.learns() {
+		return nil
+	}
+	if f.size == 1 {
+		return f.observeNumber(f.first(series), x[0])
+	}
+	return f.observeArray(f.first(series), x)
+}
+
+func (f *feature) observeNumber(slot int, x float64) error {
+	f.scratch[0] = x
+	frozen.Apply(f.pre, f.scratch)
+	v := f.scratch[0]
+	if math.IsNaN(v) {
+		f.missing[slot]++
+		if !math.IsNaN(x) {
+			f.domain++
+		}
+		return nil
+	}
+	if f.distinct != nil {
+		f.distinct.Add(v)
+	}
+	return f.Observe(slot, f.scratch)
+}
+
+func (f *feature) observeArray(first int, x []float64) error {
+	copy(f.scratch, x)
+	if len(f.pre) > 0 {
+		frozen.Apply(f.pre, f.scratch)
+		f.domain += countMissing(f.scratch) - countMissing(x)
+	}
+	for g := range f.layout.Groups {
+		values := f.gather(g)
+		f.missing[first+g] += uint64(len(f.run) - len(values))
+		if err := f.Observe(first+g, values); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather returns the values of one group, in the order of the array.
+func (f *feature) gather(group int) []float64 {
+	n := 0
+	for o := range f.layout.Outer {
+		from := (o*f.layout.Groups + group) * f.layout.Inner
+		for _, x := range f.scratch[from : from+f.layout.Inner] {
+			f.run[n] = x
+			if x == x {
+				n++
+			}
+		}
+	}
+	return f.run[:n]
+}
+
+func countMissing(x []float64) (n uint64) {
+	for _, v := range x {
+		if math.IsNaN(v) {
+			n++
+		}
+	}
+	return n
+}
