@@ -31,10 +31,13 @@ var house = map[string]string{
 	// internal/kafkatest is for tests only, and knows no client of ours.
 	"internal/kafkatest": "github.com/twmb/franz-go/pkg/kerr github.com/twmb/franz-go/pkg/kfake github.com/twmb/franz-go/pkg/kgo github.com/twmb/franz-go/pkg/kmsg",
 
+	// internal/accuracy is for tests only: the bars of accuracy, and who judges them.
+	"internal/accuracy": "",
+
 	"schema":   "",
 	"record":   "schema",
 	"welford":  "",
-	"sketch":   "welford github.com/axiomhq/hyperloglog",
+	"sketch":   "welford",
 	"scale":    "",
 	"frozen":   "record scale",
 	"fit":      "schema record welford sketch scale frozen",
@@ -48,7 +51,7 @@ var house = map[string]string{
 }
 
 // forTests is what test files may import besides.
-const forTests = "internal/kafkatest github.com/twmb/franz-go/pkg/kfake github.com/twmb/franz-go/pkg/kgo github.com/twmb/franz-go/pkg/kmsg github.com/influxdata/tdigest github.com/rogpeppe/go-internal/testscript go.uber.org/goleak"
+const forTests = "internal/accuracy internal/kafkatest github.com/twmb/franz-go/pkg/kfake github.com/twmb/franz-go/pkg/kgo github.com/twmb/franz-go/pkg/kmsg github.com/axiomhq/hyperloglog github.com/influxdata/tdigest github.com/rogpeppe/go-internal/testscript go.uber.org/goleak"
 
 // quiet lists the packages that start no goroutine, take no lock and read no
 // clock: everything below stream.

@@ -13,6 +13,8 @@ func (r *reader) check(c *Config) {
 	r.checkPaths(c)
 	r.checkFields(c)
 	r.checkFeatures(c)
+	r.checkArrays(c)
+	r.checkBinary(c)
 	r.checkCutoff(c)
 	r.checkOutput(c)
 	r.checkSource(c)
@@ -48,6 +50,9 @@ func (r *reader) checkPaths(c *Config) {
 	}
 	if d := c.DeadLetter.File.Path; d != "" && filepath.Clean(d) == filepath.Clean(sink) {
 		r.problemAt("dead_letter.file.path", "is where the output records go too")
+	}
+	if strings.Contains(c.DeadLetter.File.Path, "{split}") {
+		r.problemAt("dead_letter.file.path", "{split} has no meaning here: a rejected record has no split")
 	}
 }
 
@@ -187,6 +192,8 @@ func (r *reader) checkFeatures(c *Config) {
 		switch {
 		case twice && f.Name != "":
 			r.problemAt(name, "a second feature of this name, after %s", element("features", first))
+		case f.Name == "series" && f.Field == "":
+			r.problemAt(name, "the artifact keeps this name for the names of the series; choose another")
 		case f.Name == "series" && c.Output.Value != "features":
 			r.problemAt(name, "the artifact keeps this name for the names of the series; write {name: ..., field: %s}", f.Field)
 		case taken && f.Field != "" && c.Output.Value == "replace" && !r.bad["output.value"]:
@@ -240,20 +247,8 @@ func (r *reader) checkOutput(c *Config) {
 			}
 		}
 	}
-	if o.Value != "vector" && o.Missing != "nan" {
-		r.problemAt("output.missing", "%s only works with output.value: vector; elsewhere a missing value is null", r.shownAt("output.missing"))
-	}
-	if o.Value != "vector" {
-		return
-	}
-	switch {
-	case o.Meta == "none" || r.bad["output.meta"] || r.bad["sink"] || r.bad["sink.kafka"]:
-	case c.Sink.Kafka == nil:
-		r.problemAt("output.meta", "a file of vectors has no place for marks; write meta: none")
-	case o.Meta == "field":
-		r.problemAt("output.meta", "a vector has no fields; write meta: headers or meta: none")
-	}
-	if c.Normalize.UnknownSeries == "passthrough" {
+	r.checkPacked(c)
+	if o.Value == "vector" && c.Normalize.UnknownSeries == "passthrough" {
 		r.problemAt("normalize.unknown_series", "passthrough writes the record as it came, which has no place among vectors")
 	}
 }

@@ -28,7 +28,7 @@ type Config struct {
 	Source     Source
 	Record     Record
 	Features   []Feature
-	Scope      string // "series": every series has numbers of its own
+	Scope      string // series, global: of the features that say nothing themselves
 	Cutoff     Cutoff
 	Normalize  Normalize
 	Output     Output
@@ -92,7 +92,8 @@ type Start struct {
 
 // A Record says how a record looks.
 type Record struct {
-	Format   string // json, csv
+	Format   string // json, csv, binary
+	DType    string // of the numbers of binary: uint8, int16, float32, float64; else empty
 	Series   Series
 	Time     Time
 	BadValue string // reject, missing
@@ -130,13 +131,25 @@ type Limits struct {
 	Depth  int // nested objects and arrays
 }
 
-// A Feature is one number of a record and how it is normalized.
+// A Feature is one number of a record, or one array of them, and how it is
+// normalized.
 type Feature struct {
 	Name   string
-	Field  string
+	Field  string // empty with Record.Format binary
+	Shape  []int  // extents of an array, outermost first; nil is one number
+	Per    string // none, or an axis from "0": what of an array shares statistics; empty is nothing
+	Scope  string // series, global; empty is Config.Scope
+	Fixed  *Fixed // numbers in place of learned ones; nil is none
 	Scaler Scaler
 	Pre    []Pre // applied in order before the scaler
 	Impute Impute
+	Exact  string // require, prefer; empty takes the quantiles of a digest
+}
+
+// A Fixed has the numbers of a standard scaler that are known: one, or one for
+// each set of statistics.
+type Fixed struct {
+	Mean, Scale []float64
 }
 
 // A Scaler names a scaler and its options with scikit-learn's names. Options of
@@ -197,7 +210,7 @@ type Normalize struct {
 // An Output says what an output record looks like.
 type Output struct {
 	Value   string // replace, features, vector
-	Dtype   string // float64, float32
+	Dtype   string // float64, float32; int16, uint8 of packed numbers
 	Missing string // nan, zero, mask
 	Meta    string // headers, field, none
 }
@@ -230,7 +243,8 @@ type DeadLetter struct {
 
 // A File is one output file; "-" is standard output.
 type File struct {
-	Path string
+	Path         string // {revision} stands for the revision, in Sink also {split} for the split of a record from a topic
+	ContinueFrom string // what a file that a topic goes to may hold, as in KafkaSink
 }
 
 // State says where learned state lies and how much of it there may be.
@@ -307,6 +321,7 @@ func Parse(name string, data []byte, env func(string) (string, bool), readFile f
 	c := Default()
 	if root := r.document(data); root != nil {
 		r.read(object(keys(c)...), "", root)
+		r.settle(c)
 		r.check(c)
 	}
 	if err := r.problems(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,7 +108,9 @@ func TestWrittenByHand(t *testing.T) {
 	f("got exp", func(c *Config) { c.Features[0].Pre = []Pre{{Kind: "log"}, {Kind: "exp"}} })
 	f("got mode", func(c *Config) { c.Features[0].Impute.Kind = "mode" })
 	f("source.file.paths[0]: want a path", func(c *Config) { c.Source.File.Paths = []string{""} })
-	f("got global", func(c *Config) { c.Scope = "global" })
+	f("got sensor", func(c *Config) { c.Scope = "sensor" })
+	f("shape: has more than", func(c *Config) { c.Features[0].Shape = []int{1 << 24, 2} })
+	f("fixed.scale: missing", func(c *Config) { c.Features[0].Fixed = &Fixed{Mean: []float64{1}} })
 	f("got rows", func(c *Config) { c.Output.Value = "rows" })
 	f("got event_time and end", func(c *Config) { c.Cutoff.EventTime = time.Unix(0, 0) })
 	f("cutoff.records: want an integer", func(c *Config) { c.Cutoff.End, c.Cutoff.Records = false, -5 })
@@ -214,7 +217,7 @@ func TestValues(t *testing.T) {
 	f(c.Normalize, Normalize{"live", "dead_letter", 1, "fail", "stop"})
 	f(c.Output, Output{"vector", "float32", "mask", "none"})
 	f(c.Sink.File.Path, "out.f32")
-	f(c.DeadLetter, DeadLetter{File{"rejected.jsonl"}, nil, 1 << 53})
+	f(c.DeadLetter, DeadLetter{File{Path: "rejected.jsonl"}, nil, 1 << 53})
 	f(c.State, State{"2026-03-01", 10 * time.Second, 1})
 
 	c = parse(t, "kafka", all["testdata/good/kafka.yaml"])
@@ -255,6 +258,22 @@ func TestValues(t *testing.T) {
 	c = parse(t, "json", all["testdata/good/json.yaml"])
 	f(c.Cutoff.Offsets, map[int32]int64{0: 42, 1: 17})
 	f(c.Features[1].Scaler, Scaler{Kind: "quantile", NQuantiles: 10, OutputDistribution: "uniform"})
+
+	c = parse(t, "arrays", all["testdata/good/arrays.yaml"])
+	f(c.Scope, "global")
+	f(c.Features[0].Shape, []int{64})
+	f(c.Features[1].Per, "0")
+	f(c.Features[1].Scope, "global")
+	f(c.Features[2].Per, "none")
+	f(c.Features[4].Fixed, &Fixed{[]float64{0.485, 0.456, 0.406}, []float64{0.25}})
+	f(c.Features[5].Fixed, &Fixed{[]float64{-1e150}, []float64{1, 1e-150}})
+	f(c.Features[6].Fixed, &Fixed{[]float64{1}, []float64{2}})
+	f(c.Features[7].Scope, "series")
+
+	c = parse(t, "binary", all["testdata/good/binary.yaml"])
+	f(c.Record.DType, "uint8")
+	f(c.Record.Limits.Value, 3<<20)
+	f(c.Features[0].Field, "")
 
 	c = parse(t, "minimal", all["testdata/good/minimal.yaml"])
 	f(c.Record.Series, Series{[]string{"sensor"}, false})
@@ -379,7 +398,37 @@ func (r random) feature(i int) Feature {
 			f.Impute.Constant = r.number()
 		}
 	}
+	if f.Scaler.Kind == "robust" && r.bool() {
+		f.Exact = r.of("require", "prefer")
+	}
+	if s := f.Scaler; s == NewScaler("standard") && f.Impute.Kind != "mean" && f.Impute.Kind != "median" && r.bool() {
+		f.Fixed = &Fixed{[]float64{r.number()}, []float64{math.Abs(r.number()) + 1e-9}}
+	} else if r.bool() {
+		f.Scope = r.of("series", "global")
+	}
 	return f
+}
+
+// array makes an array of f.
+func (r random) array(f *Feature) {
+	for range 1 + r.IntN(8) {
+		f.Shape = append(f.Shape, 1+r.IntN(3))
+	}
+	f.Per = r.of("", "none", fmt.Sprint(r.IntN(len(f.Shape))))
+	if n := groups(f); f.Fixed != nil && r.bool() {
+		f.Fixed.Mean = slices.Repeat(f.Fixed.Mean, n)
+	}
+}
+
+// binary makes packed arrays of the records of a topic.
+func (r random) binary(c *Config) {
+	c.Record.Format, c.Record.DType = "binary", r.of(dtypes...)
+	c.Features = c.Features[:1]
+	c.Features[0].Field = ""
+	c.Record.Limits.Value = max(c.Record.Limits.Value, frame(c))
+	if c.Output.Dtype = r.of(append(dtypes, "float64")...); c.Output.Dtype == "uint8" || c.Output.Dtype == "int16" {
+		c.Output.Missing = "zero"
+	}
 }
 
 func (r random) config() *Config {
@@ -395,6 +444,7 @@ func (r random) config() *Config {
 	case 1:
 		c.Record.Series = Series{Fields: []string{r.text() + "s", "$$key"}, List: true}
 	}
+	c.Scope = r.of(scopes...)
 	c.Record.Limits = Limits{1 + r.IntN(1<<30), 1 << r.IntN(31), 1 + r.IntN(100)}
 	for i := range 1 + r.IntN(5) {
 		c.Features = append(c.Features, r.feature(i))
@@ -444,6 +494,13 @@ func (r random) kafka(c *Config) {
 	c.Record.Format, c.Record.Series, c.Record.MaxFutureSkew = "json", Series{Fields: []string{KeyField}}, time.Duration(r.IntN(9))*time.Hour
 	for i := range c.Features { // a field of JSON has a form
 		c.Features[i].Field = fmt.Sprintf("f%d", i)
+		if r.bool() {
+			r.array(&c.Features[i])
+		}
+	}
+	c.Record.Limits.Value = 1 << 20
+	if r.IntN(3) == 0 {
+		r.binary(c)
 	}
 	if c.Record.Time.Field != "" {
 		c.Record.Time = Time{Field: TimestampField}

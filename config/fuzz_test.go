@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"reflect"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +12,7 @@ import (
 
 // FuzzParse holds for any file: no panic, problems in order and within the file,
 // no value of the environment in a message, and what is accepted is written and
-// read again as the same.
+// read again as the same, unless what the environment adds made it too large.
 func FuzzParse(f *testing.F) {
 	for _, data := range goodFiles(f) {
 		f.Add(data)
@@ -23,9 +24,16 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(aliasBomb()[:400])
 	f.Fuzz(func(t *testing.T, data []byte) {
+		before := allocated()
 		c, err := Parse("f.yaml", data, getenv, getfile)
+		if grown := allocated() - before; grown > 4<<20+1024*uint64(len(data)) {
+			t.Fatalf("%d bytes allocated for a file of %d", grown, len(data))
+		}
 		if err != nil {
 			checkProblems(t, data, err)
+			return
+		}
+		if len(c.YAML()) > MaxFile {
 			return
 		}
 		again, err := readAgain(c)
@@ -33,6 +41,14 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("read\n%+v\nwrote\n%s\nread again\n%+v\n%v", c, c.YAML(), again, err)
 		}
 	})
+}
+
+// allocated returns the bytes allocated so far. Small ones are seen late, by up
+// to a span of each size.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }
 
 func checkProblems(t *testing.T, data []byte, err error) {

@@ -89,9 +89,13 @@ func kafkaSinkKind(k *KafkaSink, topic kind, doc string) kind {
 		key{name: "topic", kind: topic, required: true, doc: doc + "; created with the partitions of the source if it is not there"},
 		key{name: "compression", kind: choice(&k.Compression, []string{"none", "gzip", "snappy", "lz4", "zstd"}), doc: "of what is written"},
 		key{name: "replication", kind: integer(&k.Replication, 0, math.MaxInt16), doc: "replicas of a topic that is created; 0 is the brokers' default"},
-		key{name: "continue_from", kind: matching(&k.ContinueFrom, "committed, or the first 16 hex digits of an artifact's identity", `^(committed|[0-9a-f]{16})$`, 16),
+		key{name: "continue_from", kind: continueFrom(&k.ContinueFrom),
 			doc: "write to a topic that another artifact has written, named by its first 16 hex digits; or go on from the `committed` position though the records written before are gone", def: "neither"},
 	)
+}
+
+func continueFrom(dst *string) kind {
+	return matching(dst, "committed, or the first 16 hex digits of an artifact's identity", `^(committed|[0-9a-f]{16})$`, 16)
 }
 
 // maxTopic is the longest name of a topic in Kafka, in bytes.
@@ -162,6 +166,14 @@ func (r *reader) checkNoTopic(c *Config) {
 			r.problemAt(at, "needs source.kafka, whose cluster it writes to; write %s.file", parent(at))
 		}
 	}
+	for _, at := range []string{"sink.file.continue_from", "dead_letter.file.continue_from"} {
+		if r.has(at) {
+			r.problemAt(at, "needs source.kafka: what files become is written anew, with --force")
+		}
+	}
+	if strings.Contains(c.Sink.File.Path, "{split}") {
+		r.problemAt("sink.file.path", "{split} needs source.kafka: what files become goes to one file")
+	}
 	if c.Cutoff.Manual {
 		r.problemAt("cutoff.manual", "needs source.kafka; files end by themselves, which is end: true")
 	}
@@ -183,6 +195,7 @@ func (r *reader) checkTopicAsSource(c *Config) {
 	}
 	r.checkAppended("sink.file.path", c.Sink.File.Path)
 	r.checkAppended("dead_letter.file.path", c.DeadLetter.File.Path)
+	r.warnOfValues(c)
 	start := c.Source.Kafka.Start.Offsets
 	for _, p := range slices.Sorted(maps.Keys(start)) {
 		if end, ok := c.Cutoff.Offsets[p]; ok && end < start[p] {
@@ -196,6 +209,23 @@ func (r *reader) checkAppended(at, path string) {
 	if strings.HasSuffix(path, ".gz") || strings.HasSuffix(path, ".zst") {
 		r.problemAt(at, "names a compressed file, which cannot be cut back when a run over a topic starts again; leave out .gz and .zst")
 	}
+}
+
+// warnOfValues tells of what is lost where a file has only the values of records.
+func (r *reader) warnOfValues(c *Config) {
+	if !r.has("sink.file") {
+		return
+	}
+	series, time, _ := r.uses(c)
+	warn := func(special string, list []use) {
+		for _, u := range list {
+			if u.field == special {
+				r.warn(u.at, special+" is not in the value of a record, and a file gets nothing else of it; write sink.kafka to keep it")
+			}
+		}
+	}
+	warn(KeyField, series)
+	warn(TimestampField, time)
 }
 
 // checkCluster refuses brokers that stand twice and half a certificate, and

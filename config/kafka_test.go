@@ -166,3 +166,24 @@ func TestExamples(t *testing.T) {
 		t.Errorf("%s begins with\n%s\nwant\n%s", docsFile, first[1], data)
 	}
 }
+
+// TestFileOfValues warns of what a file does not get of a record.
+func TestFileOfValues(t *testing.T) {
+	f := func(keys string, want ...string) {
+		t.Helper()
+		c := parse(t, keys, complete([]byte("source: {kafka: {brokers: ['a:1'], topic: in}}\n"+keys+"\n")))
+		var got []string
+		for _, p := range c.Warnings() {
+			at, _, _ := strings.Cut(p.Message, " is not in the value")
+			got = append(got, at)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", keys, got, want)
+		}
+	}
+	const special = "record: {series: [$key, line], time: {field: $timestamp}}\n"
+	f(special)
+	f(special + "sink: {kafka: {topic: out}}")
+	f(special+"sink: {file: {path: out.jsonl}}", "record.series[0]: $key", "record.time.field: $timestamp")
+	f("record: {series: line, time: {field: ts, layout: unix}}\nsink: {file: {path: out.jsonl}}")
+}

@@ -3,6 +3,7 @@ package config
 import (
 	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -21,7 +22,7 @@ func keys(c *Config) []key {
 		{name: "record", kind: recordKind(&c.Record), doc: "how a record looks"},
 		{name: "features", kind: list(&c.Features, "a list of features", Feature{Scaler: NewScaler("standard")}, describedFeature(), feature),
 			required: true, doc: "the numbers to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
-		{name: "scope", kind: choice(&c.Scope, []string{"series"}, "global"), doc: "what shares its numbers: each series has its own"},
+		{name: "scope", kind: choice(&c.Scope, scopes), doc: "what shares statistics: each `series` has its own, or all series together have one set, `global`, which also serves series that were not learned; a feature may say otherwise"},
 		{name: "cutoff", kind: cutoffKind(&c.Cutoff), required: true, doc: "where training ends; exactly one of `event_time`, `offsets`, `records`, `end` and `manual`"},
 		{name: "normalize", kind: normalizeKind(&c.Normalize), doc: "policies of the normalize pass"},
 		{name: "output", kind: outputKind(&c.Output), doc: "what an output record looks like"},
@@ -47,7 +48,8 @@ func sourceKind(s *Source) kind {
 
 func recordKind(rec *Record) kind {
 	return object(
-		key{name: "format", kind: choice(&rec.Format, []string{"json", "csv"}, "binary", "avro", "protobuf"), doc: "`json`: one object a line or Kafka record; `csv`: rows under a header line, in files only"},
+		key{name: "format", kind: choice(&rec.Format, []string{"json", "csv", "binary"}, "avro", "protobuf"), doc: "`json`: one object a line or Kafka record; `csv`: rows under a header line, in files only; `binary`: the whole value is one array of packed little-endian numbers, the only feature, and in files the values follow each other without anything between them"},
+		key{name: "dtype", kind: choice(&rec.DType, dtypes), only: sister{"format", []string{"binary"}}, def: "required there", doc: "how each number is written"},
 		key{name: "series", kind: series(&rec.Series), doc: "the field that names the series, or several whose values together name it; `$key` is the key of a Kafka record", def: "all records are one series"},
 		key{name: "time", doc: "the event time of a record", def: "none", kind: timeKind(&rec.Time)},
 		key{name: "bad_value", kind: choice(&rec.BadValue, []string{"reject", "missing"}), doc: "a feature value that is no number or too large: `reject` the record, or take that value as `missing`"},
@@ -143,18 +145,75 @@ func featureKeys(f *Feature) []key {
 		{name: "with_scaling", kind: boolean(&s.WithScaling), only: with("robust"), doc: "divide by the quantile range"},
 		{name: "quantile_range", kind: pair(&s.QuantileRange, "[low, high] in percent with 0 <= low <= high <= 100", inPercent), only: with("robust"), doc: "the quantiles whose distance is the scale, in percent"},
 		{name: "unit_variance", kind: boolean(&s.UnitVariance), only: with("robust"), doc: "scale so that normally distributed data get variance 1"},
+		{name: "sketch", kind: sketch(&f.Exact), only: with("robust"), doc: "where median and quantiles come from: a `digest`, which beyond 128 distinct values is within a small error of rank, or `exact`, for which the training stretch is read again"},
+		{name: "exact", kind: choice(&f.Exact, []string{"require", "prefer"}), only: sister{"sketch", []string{"exact"}}, def: "`require`", doc: "where the stretch is no longer all there to be read again: refuse the freeze, or `prefer` a digest to that"},
+		{name: "fixed", kind: optional(&f.Fixed, Fixed{}, fixedKind), only: with("standard"), def: "learned", doc: "numbers in place of learned ones, for every series: a value becomes (x - mean) / scale"},
 		{name: "n_quantiles", kind: integer(&s.NQuantiles, 1, 10_000), only: with("quantile"), doc: "landmarks of the mapping; at most the training records of a series"},
 		{name: "output_distribution", kind: choice(&s.OutputDistribution, []string{"uniform", "normal"}), only: with("quantile"), doc: "the distribution to map to"},
 		{name: "impute", kind: impute(&f.Impute), doc: "what is put out for a missing value: a training statistic of its series, or a constant; never learned", def: "nothing"},
-		{name: "shape", later: "a feature is one number"},
-		{name: "per", later: "a feature is one number"},
-		{name: "fixed", later: "the numbers of a scaler are learned; pre: {affine: {scale, offset}} is fixed"},
+		{name: "shape", kind: shape(&f.Shape), def: "one number", doc: "the extents of an array, outermost first: nested lists in JSON, row-major in `binary`"},
+		{name: "per", kind: axis(&f.Per), only: sister{key: "shape"}, def: "each number has its own", doc: "what of an array shares statistics: the numbers with the same index of an axis, counted from 0, or with `none` the whole array"},
+		{name: "scope", kind: choice(&f.Scope, scopes), def: "the key `scope` of the file", doc: "what shares statistics: a `series`, or all series together (`global`)"},
 		{name: "role", later: "every feature is an input"},
-		{name: "scope", later: "each series has its own numbers"},
 		{name: "max_categories", later: "features are numbers"},
 		{name: "min_frequency", later: "features are numbers"},
 		{name: "handle_unknown", later: "features are numbers"},
 	}
+}
+
+var (
+	scopes = []string{"series", "global"}
+	dtypes = []string{"uint8", "int16", "float32", "float64"}
+)
+
+// shape is a list of extents.
+func shape(dst *[]int) kind {
+	k := list(dst, "a list of 1 to 8 extents, such as [3, 224, 224]", 0, 0, func(n *int) kind { return integer(n, 1, maxWidth) })
+	schema := k.schema
+	k.schema = func() dict {
+		d := schema()
+		d["maxItems"] = maxRank
+		return d
+	}
+	return k
+}
+
+// Limits of arrays.
+const (
+	maxRank  = 8
+	maxWidth = 1 << 24 // numbers of an array, and of all features together
+)
+
+// axis is one of an array, or none.
+func axis(dst *string) kind {
+	n := 0
+	number := integer(&n, 0, maxRank-1)
+	read, bare := number.scalar, choice(dst, []string{"none"})
+	return kind{
+		name: "none, or an axis from 0 to 7",
+		scalar: func(v value) (string, bool) {
+			if hint, ok := read(v); ok || hint != "" {
+				*dst = strconv.Itoa(n)
+				return hint, ok
+			}
+			return bare.scalar(v)
+		},
+		write: func() *yaml.Node {
+			if *dst == "" || *dst == "none" {
+				return bare.write()
+			}
+			return scalarNode("!!int", *dst)
+		},
+		schema: func() dict { return dict{"anyOf": []dict{number.schema(), bare.schema()}} },
+	}
+}
+
+func fixedKind(f *Fixed) kind {
+	mean := func(x *float64) kind { return number(x, -maxMagnitude, maxMagnitude) }
+	return object(
+		key{name: "mean", kind: numbers(&f.Mean, mean), required: true, doc: "what is subtracted: one number, or a list with one for each set of statistics, as `per` makes them"},
+		key{name: "scale", kind: numbers(&f.Scale, positive), required: true, doc: "what it is divided by then: one number, or a list as of the mean"},
+	)
 }
 
 func inPercent(a, b float64) bool { return 0 <= a && a <= b && b <= 100 }
@@ -169,6 +228,27 @@ func scaler(s *Scaler) kind {
 		hint, ok := read(v)
 		*s = NewScaler(s.Kind)
 		return hint, ok
+	}
+	return k
+}
+
+// sketch is where quantiles come from. Exact ones are required by default.
+func sketch(exact *string) kind {
+	name := ""
+	k := choice(&name, []string{"digest", "exact"})
+	read := k.scalar
+	k.scalar = func(v value) (string, bool) {
+		hint, ok := read(v)
+		if *exact = ""; name == "exact" {
+			*exact = "require"
+		}
+		return hint, ok
+	}
+	k.write = func() *yaml.Node {
+		if *exact == "" {
+			return scalarNode("!!str", "digest")
+		}
+		return scalarNode("!!str", "exact")
 	}
 	return k
 }
@@ -291,15 +371,15 @@ func outputKind(o *Output) kind {
 	return object(
 		key{name: "value", kind: choice(&o.Value, []string{"replace", "features", "vector"}),
 			doc: "`replace`: the record as it came with new feature values; `features`: series, time, split and the columns by name; `vector`: packed little-endian numbers"},
-		key{name: "dtype", kind: choice(&o.Dtype, []string{"float64", "float32"}), doc: "precision of the numbers"},
-		key{name: "missing", kind: choice(&o.Missing, []string{"nan", "zero", "mask"}), doc: "a missing value in a `vector`: NaN, 0, or 0 with a 0/1 number per feature behind; elsewhere it is null"},
-		key{name: "meta", kind: choice(&o.Meta, []string{"headers", "field", "none"}), doc: "where artifact, source, split and flags of a record go; in files `headers` and `field` both are the member `_tare`"},
+		key{name: "dtype", kind: choice(&o.Dtype, []string{"float64", "float32", "int16", "uint8"}), doc: "how a number is written; `int16` and `uint8` are for packed numbers, which a `vector` and a record of format `binary` are: rounded, half to even, and kept within bounds"},
+		key{name: "missing", kind: choice(&o.Missing, []string{"nan", "zero", "mask"}), doc: "a missing value among packed numbers: NaN, 0, or, in a `vector`, 0 with a 0/1 number for each behind; elsewhere it is null"},
+		key{name: "meta", kind: choice(&o.Meta, []string{"headers", "field", "none"}), doc: "where artifact, source, split and flags of a record go; in files `headers` and `field` both are the member `_tare`, for which packed numbers have no place"},
 	)
 }
 
 func sinkKind(s *Sink) kind {
 	return object(
-		key{name: "file", alternative: true, doc: "write a file", kind: outputFile(&s.File, "the file; `-` is standard output")},
+		key{name: "file", alternative: true, doc: "write a file", kind: outputFile(&s.File, "the file; `-` is standard output; `{revision}` stands for the revision, `{split}`, with a topic as source, for the split of a record: each split has a file of its own")},
 		key{name: "kafka", alternative: true, doc: "write a topic of the source's cluster", kind: optional(&s.Kafka, freshSink, func(k *KafkaSink) kind {
 			return kafkaSinkKind(k, topic(&k.Topic, "{split}", "{revision}"), "the topic to write; `{revision}` stands for the revision, `{split}` for the split of a record: each split has a topic of its own")
 		})},
@@ -308,7 +388,7 @@ func sinkKind(s *Sink) kind {
 
 func deadLetterKind(d *DeadLetter) kind {
 	return object(
-		key{name: "file", alternative: true, doc: "write a file, one JSON object a line", kind: outputFile(&d.File, "the file; never standard output, which is data")},
+		key{name: "file", alternative: true, doc: "write a file, one JSON object a line", kind: outputFile(&d.File, "the file; never standard output, which is data; `{revision}` stands for the revision")},
 		key{name: "kafka", alternative: true, doc: "write a topic of the source's cluster", kind: optional(&d.Kafka, freshSink, func(k *KafkaSink) kind {
 			return kafkaSinkKind(k, topic(&k.Topic, "{revision}"), "the topic to write; `{revision}` stands for the revision")
 		})},
@@ -317,7 +397,10 @@ func deadLetterKind(d *DeadLetter) kind {
 }
 
 func outputFile(f *File, doc string) kind {
-	return object(key{name: "path", kind: fileName(&f.Path, "a path"), required: true, doc: doc})
+	return object(
+		key{name: "path", kind: fileName(&f.Path, "a path"), required: true, doc: doc},
+		key{name: "continue_from", kind: continueFrom(&f.ContinueFrom), doc: "with a topic as source: append to a file that another artifact has written, named by its first 16 hex digits; or begin the file anew from the `committed` position though the records written before are gone", def: "neither"},
+	)
 }
 
 func stateKind(s *State) kind {

@@ -124,6 +124,42 @@ func factor(dst *float64) kind {
 	return k
 }
 
+// positive is a number above 0.
+func positive(dst *float64) kind {
+	k := number(dst, 0, maxMagnitude)
+	k.name = "a number above 0, up to " + formatNumber(maxMagnitude)
+	read := k.scalar
+	k.scalar = func(v value) (string, bool) {
+		hint, ok := read(v)
+		return hint, ok && *dst > 0
+	}
+	k.schema = func() dict {
+		return orExpression(dict{"type": "number", "minimum": 0, "maximum": maxMagnitude, "not": dict{"const": 0}})
+	}
+	return k
+}
+
+// numbers is one number, or a list of them.
+func numbers(dst *[]float64, of func(*float64) kind) kind {
+	var x float64
+	one := of(&x)
+	single := one
+	single.scalar = func(v value) (string, bool) {
+		hint, ok := one.scalar(v)
+		if ok {
+			*dst = []float64{x}
+		}
+		return hint, ok
+	}
+	single.write = func() *yaml.Node {
+		if len(*dst) != 1 {
+			return nil
+		}
+		return numberNode((*dst)[0])
+	}
+	return either(single, list(dst, "a list of numbers", 0, 0, of))
+}
+
 // bound is a number or nothing.
 func bound(dst **float64, limit float64) kind {
 	var x float64
@@ -252,14 +288,16 @@ func offsetsNode(m map[int32]int64) *yaml.Node {
 	return n
 }
 
+// maxSize is the largest size, in bytes.
+const maxSize = 1 << 30
+
 // size is a number of bytes.
 func size(dst *int) kind {
-	const most = 1 << 30
 	return kind{
 		name: "a size from 1 to 1GiB, such as 65536, 64KiB or 1MiB",
 		scalar: func(v value) (string, bool) {
 			n, err := ParseSize(v.text)
-			if err == nil && n >= 1 && n <= most {
+			if err == nil && n >= 1 && n <= maxSize {
 				*dst = int(n)
 				_, whole := digits(v.text)
 				return noQuotes, !whole || v.bare()
@@ -274,7 +312,7 @@ func size(dst *int) kind {
 		},
 		schema: func() dict {
 			return dict{"anyOf": []dict{
-				{"type": "integer", "minimum": 1, "maximum": most},
+				{"type": "integer", "minimum": 1, "maximum": maxSize},
 				{"type": "string", "pattern": `^[1-9][0-9]*(B|KiB|MiB|GiB)$`},
 				expression(),
 			}}

@@ -159,7 +159,7 @@ func numbered() stream.Status {
 		Partition: 3, Phase: stream.Normalizing,
 		Next: 101, End: 151, LogStart: 102, Committed: 103, CommittedAt: second(104),
 		Records: 105, Bytes: 106, Newest: second(107), Watermark: second(108),
-		Fit:  fit.Counts{Train: 201, Gap: 202, Live: 203, LateTrain: 204, LateGap: 205, Oldest: 206e9, Newest: 207e9},
+		Fit:  fit.Counts{Train: 201, Gap: 202, Live: 203, LateTrain: 204, LateGap: 205, Gone: 211, Oldest: 206e9, Newest: 207e9},
 		Seal: &fit.Seal{Offset: 208, Reason: fit.ByWatermark}, Series: 209, Over: 210,
 		Checkpoints: 301, CheckpointErrors: 302, CheckpointsBad: 303, CheckpointAt: second(304),
 		CheckpointTook: 305 * time.Millisecond, CheckpointBytes: 306,

@@ -78,6 +78,7 @@ func ofPartition() []metric[partition] {
 		{"tare_fit_late_records", gauge, "Records of the fit pass before the cutoff that came after the seal; never learned.", []string{"split"}, fitLate},
 		{"tare_fit_rejected_records", gauge, "Rejected records of the fit pass.", []string{"reason"}, func(s *partition, p put) { reasons(&s.Fit.Rejected, p) }},
 		{"tare_fit_rejected_training_records", gauge, "Those of them that the training stretch would have held.", []string{"reason"}, func(s *partition, p put) { reasons(&s.Fit.Before, p) }},
+		{"tare_fit_gone_offsets", gauge, "Offsets of the training stretch that were gone (normalize.on_gap); above 0 the artifact says complete: false.", nil, number(func(s *partition) int64 { return s.Fit.Gone })},
 		{"tare_fit_oldest_event_timestamp_seconds", gauge, "Oldest event time that the fit pass has seen.", nil, fitOldest},
 		{"tare_fit_series", gauge, "Series in the state.", nil, number(func(s *partition) int { return s.Series })},
 		{"tare_fit_overflow_records", gauge, "Training records of series beyond state.max_series; not learned.", nil, number(func(s *partition) uint64 { return s.Over })},
@@ -150,7 +151,7 @@ func one(yes bool) float64 {
 }
 
 func phases(is stream.Phase, p put) {
-	for _, phase := range []stream.Phase{stream.Starting, stream.Fitting, stream.Freezing, stream.Normalizing, stream.Stopped} {
+	for _, phase := range []stream.Phase{stream.Starting, stream.Fitting, stream.Rereading, stream.Freezing, stream.Normalizing, stream.Stopped} {
 		p(one(phase == is), string(phase))
 	}
 }

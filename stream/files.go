@@ -22,10 +22,15 @@ import (
 // Stdin is the path that stands for standard input.
 const Stdin = "-"
 
-// Files is a Source of line files, a partition each in the order given; a
-// record's offset is its number in its file. Names ending in .gz and .zst are
-// decompressed. Standard input can be read once.
+// Files is a Source of files, a partition each in the order given; a record's
+// offset is its number in its file. Names ending in .gz and .zst are decompressed.
+// Standard input can be read once.
 type Files struct {
+	// Frame is the bytes of each record where they follow each other without
+	// anything between them, as record.FrameOf tells; 0 where they are lines. What
+	// is left at the end of a file is a record too, however short.
+	Frame int
+
 	paths  []string
 	format schema.Format
 	stdin  io.Reader
@@ -94,7 +99,7 @@ func (f *Files) Progress() (done, total int64) { return f.done.Load(), f.total }
 // Open opens a file and reads its header line, if its format has one.
 func (f *Files) Open(_ context.Context, partition int32) (Reader, error) {
 	path := f.paths[partition]
-	l := &lines{name: f.Partitions()[partition], partition: partition, long: f.long, buf: make([]byte, startBuffer)}
+	l := &lines{name: f.Partitions()[partition], partition: partition, long: f.long, frame: f.Frame, buf: make([]byte, startBuffer)}
 	if path == Stdin {
 		l.in = f.stdin
 	} else {
@@ -135,11 +140,13 @@ const (
 	longestLine = 64 << 20
 )
 
-// lines reads a file line by line. Messages are views into its buffer.
+// lines reads a file line by line, or frame by frame. Messages are views into its
+// buffer.
 type lines struct {
 	name      string
 	partition int32
 	long      int
+	frame     int // bytes of a record; 0 for lines
 	in        io.Reader
 	closers   []func() error
 
@@ -194,14 +201,18 @@ func (l *lines) readHeader() error {
 	}
 }
 
-// Next returns the number of lines read.
+// Next returns the number of records read.
 func (l *lines) Next() int64 { return l.offset }
 
-// Read returns the lines that the next read of the file completes.
+// Read returns the records that the next read of the file completes.
 func (l *lines) Read() ([]record.Message, error) {
 	l.ms = l.ms[:0]
 	for {
-		l.split()
+		if l.frame > 0 {
+			l.cut()
+		} else {
+			l.split()
+		}
 		if len(l.ms) > 0 {
 			return l.ms, nil
 		}
@@ -233,6 +244,16 @@ func (l *lines) fill() error {
 		return fmt.Errorf("%s, record %d: %w", l.name, l.offset, err)
 	}
 	return nil
+}
+
+// cut makes messages of the complete frames in the buffer, and of what is left at
+// the end of the file.
+func (l *lines) cut() {
+	for l.end-l.start >= l.frame || l.eof && l.end > l.start {
+		end := min(l.start+l.frame, l.end)
+		l.add(l.buf[l.start:end:end])
+		l.start = end
+	}
 }
 
 // split makes messages of the complete lines in the buffer, and of what is left
@@ -267,7 +288,11 @@ func (l *lines) deliver(line []byte) {
 	if l.offset == 0 {
 		line = bytes.TrimPrefix(line, []byte("\ufeff")) // it marks the file, not the record
 	}
-	l.ms = append(l.ms, record.Message{Value: line, Partition: l.partition, Offset: l.offset, Timestamp: record.NoTimestamp})
+	l.add(line)
+}
+
+func (l *lines) add(value []byte) {
+	l.ms = append(l.ms, record.Message{Value: value, Partition: l.partition, Offset: l.offset, Timestamp: record.NoTimestamp})
 	l.offset++
 }
 

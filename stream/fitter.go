@@ -36,6 +36,8 @@ type Fit struct {
 	Plan       *fit.Plan
 	Partitions []*fit.Partition
 	State      *fit.State
+
+	merged *fit.Merged // what State comes to, once it has been asked for
 }
 
 // folding joins the states of partitions in their order, as soon as they and
@@ -89,26 +91,35 @@ func (f *Fitter) Run(ctx context.Context) (*Fit, error) {
 	}
 	out := &Fit{Plan: f.Plan, Partitions: make([]*fit.Partition, len(topics))}
 	fold := folding{done: map[int32]*fit.State{}}
+	err := eachPartition(ctx, len(topics), func(ctx context.Context, id int32) error {
+		state, err := f.partition(ctx, out, id, topics[id])
+		if err != nil {
+			return err
+		}
+		return fold.add(id, state)
+	})
+	out.State = fold.sum
+	return out, err
+}
+
+// eachPartition calls do for each of n partitions, side by side as far as there
+// are processors. The first error ends all, and is returned.
+func eachPartition(ctx context.Context, n int, do func(ctx context.Context, id int32) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var next atomic.Int32
 	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(topics)) {
+	for range min(runtime.GOMAXPROCS(0), n) {
 		workers.Go(func() {
-			for i := next.Add(1) - 1; int(i) < len(topics) && ctx.Err() == nil; i = next.Add(1) - 1 {
-				state, err := f.partition(ctx, out, i, topics[i])
-				if err == nil {
-					err = fold.add(i, state)
-				}
-				if err != nil {
+			for id := next.Add(1) - 1; int(id) < n && ctx.Err() == nil; id = next.Add(1) - 1 {
+				if err := do(ctx, id); err != nil {
 					cancel(err)
 				}
 			}
 		})
 	}
 	workers.Wait()
-	out.State = fold.sum
-	return out, context.Cause(ctx)
+	return context.Cause(ctx)
 }
 
 // check holds the partitions that the cutoff or the replay names against those
@@ -144,7 +155,17 @@ type LossError struct{ Message string }
 // Error returns the message.
 func (e *LossError) Error() string { return e.Message }
 
-func (f *Fitter) partition(ctx context.Context, out *Fit, id int32, topic string) (state *fit.State, err error) {
+func (f *Fitter) partition(ctx context.Context, out *Fit, id int32, topic string) (*fit.State, error) {
+	state, err := fit.NewState(f.Plan)
+	if err != nil {
+		return nil, err
+	}
+	out.Partitions[id], err = f.read(ctx, id, topic, state.Observe)
+	return state, err
+}
+
+// read hands every record of the training stretch of a partition to take.
+func (f *Fitter) read(ctx context.Context, id int32, topic string, take func(*record.Row) error) (part *fit.Partition, err error) {
 	reader, err := f.Source.Open(ctx, id)
 	if err != nil {
 		return nil, err
@@ -154,25 +175,21 @@ func (f *Fitter) partition(ctx context.Context, out *Fit, id int32, topic string
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", topic, err)
 	}
-	if state, err = fit.NewState(f.Plan); err != nil {
-		return nil, err
-	}
-	part := fit.NewPartition(&f.Plan.Cutoff, id, reader.Next())
+	part = fit.NewPartition(&f.Plan.Cutoff, id, reader.Next())
 	if f.Ranges != nil {
 		part = fit.ReplayPartition(&f.Plan.Cutoff, f.Ranges[id])
 	}
-	out.Partitions[id] = part
-	l := learning{f, topic, decoder, part, state, record.Row{}}
-	return state, l.run(ctx, reader)
+	l := learning{f, topic, decoder, part, take, record.Row{}}
+	return part, l.run(ctx, reader)
 }
 
-// learning is the fit pass over one partition.
+// learning is a pass over one partition that goes by its training stretch.
 type learning struct {
 	*Fitter
 	topic   string
 	decoder record.Decoder
 	part    *fit.Partition
-	state   *fit.State
+	take    func(*record.Row) error // what becomes of a training record
 	row     record.Row
 }
 
@@ -180,7 +197,7 @@ func (l *learning) run(ctx context.Context, reader Reader) error {
 	for ctx.Err() == nil {
 		ms, err := reader.Read()
 		if err == io.EOF {
-			l.part.Advance(reader.Next())
+			l.skipped(reader)
 			return l.finish()
 		}
 		if err != nil {
@@ -188,18 +205,32 @@ func (l *learning) run(ctx context.Context, reader Reader) error {
 		}
 		for i := range ms {
 			if l.Ranges != nil && ms[i].Offset >= l.part.Seal().Offset {
+				l.skipped(reader)
 				return nil
 			}
 			if err := l.learn(&ms[i]); err != nil {
 				return err
 			}
 		}
+		l.skipped(reader)
 		if l.Records != nil {
 			l.Records.Add(int64(len(ms)))
 		}
 	}
 	return ctx.Err()
 }
+
+// skipped tells the partition of the offsets that the reader went over and that
+// held no record.
+func (l *learning) skipped(reader Reader) {
+	if t, ok := reader.(teller); ok {
+		t.tell(l.part)
+	}
+	l.part.Advance(reader.Next())
+}
+
+// A teller is a Reader of a log in which offsets may be gone.
+type teller interface{ tell(*fit.Partition) }
 
 func (l *learning) learn(m *record.Message) error {
 	reason := l.decoder.Decode(&l.row, m)
@@ -213,7 +244,7 @@ func (l *learning) learn(m *record.Message) error {
 	if !l.part.Observe(m.Offset, &l.row, reason) {
 		return nil
 	}
-	if err := l.state.Observe(&l.row); err != nil {
+	if err := l.take(&l.row); err != nil {
 		return fmt.Errorf("%s: %w", source(l.topic, m), err)
 	}
 	return nil

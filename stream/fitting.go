@@ -22,6 +22,7 @@ const stopWithin = 7 * time.Second
 type fitting struct {
 	life *life
 	learning
+	state   *fit.State
 	reading *reading
 	control *coord.Writer
 	saver   saver
@@ -47,10 +48,11 @@ func (f *fitting) run(ctx context.Context) error {
 		}
 		select {
 		case fetch, ok := <-f.reading.feed.C():
-			if !ok {
-				return f.reading.failed()
+			if ok {
+				f.reading.take(fetch)
+			} else if err := f.life.goOn(f.reading); err != nil {
+				return err
 			}
-			f.reading.take(fetch)
 			if err := f.drain(ctx); err != nil {
 				return err
 			}
@@ -66,21 +68,36 @@ func (f *fitting) run(ctx context.Context) error {
 	}
 }
 
+// goOn lets a reading whose feed has ended go on behind offsets that are gone,
+// and says so; or returns why it cannot.
+func (l *life) goOn(r *reading) error {
+	was := r.position()
+	if err := r.resume(); err != nil {
+		return err
+	}
+	l.Log.Warn("offsets were gone before they were read; going on behind them (on_gap: record)",
+		"topic", r.place.Topic, "partition", r.place.Partition, "from", was, "to", r.position()-1)
+	return nil
+}
+
 // drain learns from all that has been fetched.
 func (f *fitting) drain(ctx context.Context) error {
-	was := f.reading.position()
+	was := f.part.Next()
 	for ctx.Err() == nil {
 		ms, err := f.reading.read()
 		for i := range ms {
+			f.status.Bytes += int64(len(ms[i].Value))
+			if f.pass(&ms[i]) {
+				continue
+			}
 			if err := f.learn(&ms[i]); err != nil {
 				return err
 			}
-			f.status.Bytes += int64(len(ms[i].Value))
 		}
 		if err != nil {
 			return err
 		}
-		f.part.Advance(f.reading.position())
+		f.reading.tell(f.part, fit.Never)
 		f.status.Records += int64(len(ms))
 		f.saver.step(f.part, f.state)
 		f.publish()
@@ -88,7 +105,7 @@ func (f *fitting) drain(ctx context.Context) error {
 			break
 		}
 	}
-	f.idle.tell(f.reading.position() != was || !f.reading.atEnd())
+	f.idle.tell(f.part.Next() != was || !f.reading.atEnd())
 	return nil
 }
 
@@ -133,11 +150,11 @@ func (f *fitting) sealByOthers(ctx context.Context) error {
 	return nil
 }
 
-// silent reports whether the partition has been quiet for long enough, at a time
-// when the cutoff has passed.
+// silent reports whether the partition has been quiet at its end for long
+// enough, at a time when the cutoff has passed.
 func (f *fitting) silent() bool {
 	c := &f.Plan.Cutoff
-	if f.life.Idleness == 0 || c.Kind != fit.EventTime || c.OutOfOrderness == fit.Unbounded || !f.reading.atEnd() || f.idle.lasted < f.life.Idleness {
+	if f.life.Idleness == 0 || c.Kind != fit.EventTime || c.OutOfOrderness == fit.Unbounded || f.idle.lasted < f.life.Idleness {
 		return false
 	}
 	return time.Now().After(time.Unix(0, int64(c.Time)).Add(time.Duration(c.OutOfOrderness)))
@@ -175,7 +192,9 @@ type quiet struct {
 // both of us are well: it answers every half a second.
 const longestSilence = time.Second
 
-// tell takes in an answer, which brought something or nothing.
+// tell takes in an answer, which brought something or nothing. Being held before
+// the end, by an open transaction, is something: while it lasts no silence
+// gathers that a new leader, which may know of an earlier end, would let count.
 func (q *quiet) tell(something bool) {
 	now := time.Now()
 	switch {
@@ -196,19 +215,18 @@ func (l *life) newFitting(ctx context.Context, id int32, start coord.Start) (f *
 	if f.control, err = l.log.Writer(ctx, l.owner(id)); err != nil {
 		return nil, err
 	}
-	if err := f.control.Start(ctx, id, start); err != nil {
-		return nil, err
-	}
 	if f.decoder, err = l.NewDecoder(nil); err != nil {
 		return nil, err
 	}
 	if err := f.restore(id, start); err != nil {
 		return nil, err
 	}
+	f.take = f.state.Observe
 	if err := f.sealAtEnd(ctx, id); err != nil {
 		return nil, err
 	}
 	f.reading = newReading(l.fetcher, l.topic, id, f.part.Next(), l.OnGap)
+	f.reading.note()
 	f.status.Partition, f.status.Phase = id, Fitting
 	return f, nil
 }

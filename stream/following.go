@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"fmt"
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -15,8 +14,10 @@ import (
 )
 
 const (
-	// linger is how long the first record of a batch waits for others.
-	linger = 20 * time.Millisecond
+	// linger is how long the first record of a batch waits for others, and
+	// fileLinger where each batch has the disk write twice.
+	linger     = 20 * time.Millisecond
+	fileLinger = 200 * time.Millisecond
 	// renewEvery is how often a fence is repeated: a broker forgets it a day after
 	// the producer's last write.
 	renewEvery = time.Hour
@@ -33,64 +34,21 @@ type following struct {
 	row     record.Row
 	reason  record.Reason
 	reading *reading
-	owner   *broker.Ownership
+	owner   *broker.Ownership // nil where no output is a topic
+	topics  []*sink.Partition // to be closed
 	outlets []*outlet
 	splits  [3]*outlet // by split; several may be one
 	dead    *outlet    // nil for nowhere
 	acks    chan sink.Ack
-	value   []byte // the record that goes out
-	source  []byte // its tare-source
+	value   []byte       // of the record that goes out
+	record  kafka.Record // that goes out
+	source  []byte       // its tare-source
 	flags   []byte
 	headers []kafka.Header
 	gone    int64         // offsets that were learned from and are not written
 	safe    *atomic.Int64 // everything below is in the outputs, or needs not be
 	status  PartitionStatus
 	done    int64 // every record below has been dealt with
-}
-
-// An outlet is one partition of an output topic.
-type outlet struct {
-	*sink.Partition
-	place  broker.Place
-	holds  int64 // the newest source offset that it held when it was taken over; -1 for none
-	first  int64 // source offset of the first record that gathers
-	since  time.Time
-	flown  int64         // source offset of the first record on its way
-	keeps  time.Duration // how old a record may become; 0 is any age
-	ahead  int64         // how far ahead of our clock a Kafka timestamp may be, in ms
-	latest int64         // and so the latest that it may be now
-}
-
-// unsent returns the first source offset that is not known to be in the output.
-func (o *outlet) unsent() int64 {
-	if o.Flying() {
-		return o.flown
-	}
-	if n, _ := o.Gathered(); n > 0 {
-		return o.first
-	}
-	return math.MaxInt64
-}
-
-// keepable refuses to begin a topic with records that retention would delete as
-// soon as they are there, and the position with them. Kafka goes by the
-// record's timestamp.
-func (o *outlet) keepable(m *record.Message) error {
-	if o.keeps == 0 {
-		return nil
-	}
-	oldest := time.Now().Add(-o.keeps)
-	if at := time.UnixMilli(m.Timestamp); m.Timestamp >= 0 && at.Before(oldest) {
-		return &LossError{fmt.Sprintf("record %d of the source has the timestamp %v, and %s keeps records for %v only (retention.ms): it would be deleted at once; "+
-			"set retention.ms=-1, or message.timestamp.type=LogAppendTime, on that topic", m.Offset, at.UTC().Format(time.RFC3339), o.place.Topic, o.keeps)}
-	}
-	o.keeps = 0 // the first one tells: it is the oldest that is still to be written
-	return nil
-}
-
-func (o *outlet) send() {
-	o.flown = o.first
-	o.Send()
 }
 
 // run follows the partition until ctx ends, and then sees what it has sent
@@ -104,10 +62,11 @@ func (f *following) run(ctx context.Context) error {
 		f.publish()
 		select {
 		case fetch, ok := <-f.reading.feed.C():
-			if !ok {
-				return f.reading.failed()
+			if ok {
+				f.reading.take(fetch)
+			} else if err := f.life.goOn(f.reading); err != nil {
+				return err
 			}
-			f.reading.take(fetch)
 			if err := f.drain(ctx); err != nil {
 				return err
 			}
@@ -117,10 +76,9 @@ func (f *following) run(ctx context.Context) error {
 			}
 		case <-flush.C:
 		case <-renew.C:
-			if err := f.owner.Renew(ctx); err != nil {
+			if err := f.renew(ctx); err != nil {
 				return err
 			}
-			f.status.Fences++
 		case <-ctx.Done():
 			if err := f.settle(); err != nil {
 				f.life.Log.Warn("not all that was sent is acknowledged; the next start goes on from what the outputs hold", "partition", f.status.Partition, "error", err)
@@ -129,6 +87,18 @@ func (f *following) run(ctx context.Context) error {
 		}
 		flush.Reset(f.sendDue())
 	}
+}
+
+// renew repeats the fence, where there is one.
+func (f *following) renew(ctx context.Context) error {
+	if f.owner == nil {
+		return nil
+	}
+	if err := f.owner.Renew(ctx); err != nil {
+		return err
+	}
+	f.status.Fences++
+	return nil
 }
 
 // drain normalizes all that has been fetched.
@@ -170,10 +140,10 @@ func (f *following) sendDue() time.Duration {
 	now := time.Now()
 	for _, o := range f.outlets {
 		n, size := o.Gathered()
-		if n == 0 || o.Flying() {
+		if n == 0 || o.flying {
 			continue
 		}
-		if wait := linger - now.Sub(o.since); wait > 0 && size < sendAt {
+		if wait := o.linger - now.Sub(o.since); wait > 0 && size < sendAt {
 			next = min(next, wait)
 			continue
 		}
@@ -194,16 +164,8 @@ func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y 
 		return nil
 	}
 	f.value = f.encoder.Append(f.value[:0], m.Value, row, y, mark)
-	f.source = mark.AppendSource(f.source[:0])
-	f.headers = append(f.headers[:0],
-		kafka.Header{Key: record.HeaderArtifact, Value: f.life.mark},
-		kafka.Header{Key: record.HeaderSource, Value: f.source})
-	if f.life.meta == record.MetaHeaders {
-		f.headers = append(f.headers, kafka.Header{Key: record.HeaderSplit, Value: splitNames[split]})
-		if mark.Flags != 0 {
-			f.flags = mark.Flags.Append(f.flags[:0])
-			f.headers = append(f.headers, kafka.Header{Key: record.HeaderFlags, Value: f.flags})
-		}
+	if o.headers() {
+		f.stamp(split, mark)
 	}
 	fits, err := f.put(o, m, f.value)
 	if err == nil && !fits {
@@ -212,6 +174,22 @@ func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y 
 		return f.bury(m, fmt.Sprintf("too_large_out: the normalized record has %d bytes and does not fit into a batch of %s (max.message.bytes)", len(f.value), o.place.Topic))
 	}
 	return err
+}
+
+// stamp puts the mark of a record into its headers.
+func (f *following) stamp(split fit.Split, mark *record.Mark) {
+	f.source = mark.AppendSource(f.source[:0])
+	f.headers = append(f.headers[:0],
+		kafka.Header{Key: record.HeaderArtifact, Value: f.life.mark},
+		kafka.Header{Key: record.HeaderSource, Value: f.source})
+	if f.life.meta != record.MetaHeaders {
+		return
+	}
+	f.headers = append(f.headers, kafka.Header{Key: record.HeaderSplit, Value: splitNames[split]})
+	if mark.Flags != 0 {
+		f.flags = mark.Flags.Append(f.flags[:0])
+		f.headers = append(f.headers, kafka.Header{Key: record.HeaderFlags, Value: f.flags})
+	}
 }
 
 var splitNames = [...][]byte{[]byte("train"), []byte("gap"), []byte("live")}
@@ -229,8 +207,8 @@ func (f *following) reject(m *record.Message) error {
 	return nil
 }
 
-// bury writes a dead letter as the record came, where there is somewhere to
-// write it.
+// bury writes a dead letter, where there is somewhere to write it: to a topic as
+// the record came, to a file as a line of JSON.
 func (f *following) bury(m *record.Message, why string) error {
 	if f.dead == nil {
 		return nil
@@ -239,13 +217,14 @@ func (f *following) bury(m *record.Message, why string) error {
 		f.status.Skipped++
 		return nil
 	}
-	mark := record.Mark{Topic: f.life.Topic, Partition: m.Partition, Offset: m.Offset}
-	f.source = mark.AppendSource(f.source[:0])
-	f.headers = append(f.headers[:0],
-		kafka.Header{Key: record.HeaderError, Value: []byte(why)},
-		kafka.Header{Key: record.HeaderSource, Value: f.source},
-		kafka.Header{Key: record.HeaderArtifact, Value: f.life.mark})
-	fits, err := f.put(f.dead, m, m.Value)
+	value := m.Value
+	if f.dead.headers() {
+		f.stampDead(m, why)
+	} else {
+		f.value = record.AppendDeadLetter(f.value[:0], why, m, f.life.Topic)
+		value = f.value
+	}
+	fits, err := f.put(f.dead, m, value)
 	if err != nil {
 		return err
 	}
@@ -261,22 +240,31 @@ func (f *following) bury(m *record.Message, why string) error {
 	return nil
 }
 
+// stampDead puts why a record is a dead letter into its headers.
+func (f *following) stampDead(m *record.Message, why string) {
+	mark := record.Mark{Topic: f.life.Topic, Partition: m.Partition, Offset: m.Offset}
+	f.source = mark.AppendSource(f.source[:0])
+	f.headers = append(f.headers[:0],
+		kafka.Header{Key: record.HeaderError, Value: []byte(why)},
+		kafka.Header{Key: record.HeaderSource, Value: f.source},
+		kafka.Header{Key: record.HeaderArtifact, Value: f.life.mark})
+}
+
 // put adds a record with f.headers to an output's batch, and sends that where
 // it is full. It reports false for a record that fits into no batch.
 func (f *following) put(o *outlet, m *record.Message, value []byte) (fits bool, err error) {
 	if err := o.keepable(m); err != nil {
 		return false, err
 	}
-	r := kafka.Record{Timestamp: m.Timestamp, Key: m.Key, Value: value, Headers: kafka.RawHeaders(m.Headers.Count, m.Headers.Bytes)}
-	if r.Timestamp > o.latest {
-		r.Timestamp = o.latest
+	f.record = kafka.Record{Offset: m.Offset, Timestamp: min(m.Timestamp, o.latest), Key: m.Key, Value: value, Headers: kafka.RawHeaders(m.Headers.Count, m.Headers.Bytes)}
+	if m.Timestamp > o.latest {
 		f.status.Clamped++
 	}
-	for !o.Add(&r, f.headers...) {
+	for !o.Add(&f.record, f.headers...) {
 		if n, _ := o.Gathered(); n == 0 {
 			return false, nil
 		}
-		for o.Flying() {
+		for o.flying {
 			if err := f.await(); err != nil {
 				return false, err
 			}
@@ -287,7 +275,7 @@ func (f *following) put(o *outlet, m *record.Message, value []byte) (fits bool, 
 	if n == 1 {
 		o.first, o.since = m.Offset, time.Now()
 	}
-	if size >= sendAt && !o.Flying() {
+	if size >= sendAt && !o.flying {
 		o.send()
 	}
 	return true, nil
@@ -304,7 +292,7 @@ func (f *following) await() error {
 }
 
 func (f *following) land(ack sink.Ack) error {
-	ack.Partition.Landed()
+	f.outlets[ack.Output].flying = false
 	if ack.Err != nil {
 		return ack.Err
 	}
@@ -319,10 +307,10 @@ func (f *following) settle() error {
 	for {
 		busy := false
 		for _, o := range f.outlets {
-			if n, _ := o.Gathered(); n > 0 && !o.Flying() {
+			if n, _ := o.Gathered(); n > 0 && !o.flying {
 				o.send()
 			}
-			busy = busy || o.Flying()
+			busy = busy || o.flying
 		}
 		if !busy {
 			f.publish()
@@ -354,7 +342,7 @@ func (f *following) publish() {
 }
 
 func (f *following) close() {
-	for _, o := range f.outlets {
-		o.Close()
+	for _, t := range f.topics {
+		t.Close()
 	}
 }

@@ -23,12 +23,18 @@ type Result struct {
 	Merged   *fit.Merged
 }
 
-// Freeze merges the partitions and derives the parameters, once.
-func (f *Fit) Freeze(id Identity) (*Result, error) { return f.freeze([]*fit.State{f.State}, id) }
+// merge merges the partitions at the first call.
+func (f *Fit) merge() *fit.Merged {
+	if f.merged == nil {
+		f.merged = fit.Merge(f.Plan, []*fit.State{f.State})
+	}
+	return f.merged
+}
 
-// freeze does so for states that are still apart, in partition order.
-func (f *Fit) freeze(states []*fit.State, id Identity) (*Result, error) {
-	merged := fit.Merge(f.Plan, states)
+// Freeze merges the partitions and derives the parameters, once. Features that
+// require exact quantiles want Fitter.Sharpen before.
+func (f *Fit) Freeze(id Identity) (*Result, error) {
+	merged := f.merge()
 	fr, err := merged.Freeze()
 	if err != nil {
 		return nil, err
@@ -50,6 +56,7 @@ func (f *Fit) freeze(states []*fit.State, id Identity) (*Result, error) {
 		Output:     id.Output,
 		Examples:   fr.Examples(),
 	}}
+	r.Manifest.Incomplete = r.Manifest.Gone() > 0
 	for i := range f.Plan.Features {
 		r.Manifest.Pooled = append(r.Manifest.Pooled, merged.Pooled(i))
 	}

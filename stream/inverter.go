@@ -9,8 +9,8 @@ import (
 )
 
 // An Inverter takes normalized records back to the units they came in. It
-// applies no policy: records of unknown series come out as they are, without
-// their stamp.
+// applies no policy: what the artifact has no numbers for, as all of a record of
+// an unknown series where nothing is shared, comes out as it is, without the stamp.
 type Inverter struct {
 	Artifact   *store.Artifact
 	Source     Source
@@ -36,8 +36,12 @@ func (c *InvertCounts) Rejects() (n int64) {
 
 // Run reads everything. The counts are right also where it fails.
 func (v *Inverter) Run(ctx context.Context) (InvertCounts, error) {
-	width := len(v.Artifact.Frozen.Columns())
-	w := inverting{Inverter: v, y: make([]float64, width), asIs: newAsIs(width)}
+	f := v.Artifact.Frozen
+	w := inverting{Inverter: v, y: make([]float64, f.Width()), asIs: newAsIs(f)}
+	for i := range f.Features() {
+		shared := f.Features()[i].Shared()
+		w.shared, w.keyed = w.shared || shared, w.keyed || !shared
+	}
 	p := pass{Output: v.Output, source: v.Source, newDecoder: v.NewDecoder, transform: w.transform}
 	err := p.run(ctx)
 	return w.counts, err
@@ -49,6 +53,8 @@ type inverting struct {
 	mark   record.Mark
 	y      []float64
 	asIs   *asIs
+	shared bool // some feature has numbers for unknown series
+	keyed  bool // some has none
 }
 
 func (v *inverting) transform(p *pass, m *record.Message) error {
@@ -62,11 +68,14 @@ func (v *inverting) transform(p *pass, m *record.Message) error {
 	}
 	row, y := &p.row, v.y
 	id := v.Artifact.Frozen.Find(p.row.Series)
-	if id == frozen.Unknown {
+	if id == frozen.Unknown && v.keyed {
 		v.counts.Unknown++
-		row, y = v.asIs.of(row)
 	} else {
 		v.counts.Inverted++
+	}
+	if id == frozen.Unknown && !v.shared {
+		row, y = v.asIs.of(row)
+	} else {
 		v.Artifact.Frozen.Inverse(y, p.row.Numbers, id)
 	}
 	p.out.add(m, func(dst []byte) []byte { return p.encoder.Append(dst, m.Value, row, y, &v.mark) })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,49 +13,22 @@ import (
 	"time"
 
 	"tare/internal/broker"
-	"tare/internal/kafka"
 	"tare/record"
-	"tare/sink"
 	"tare/store"
 )
 
-// Outputs are the topics that a Pipeline writes to: partition p of its source
-// goes to partition p of each.
-type Outputs struct {
-	Topics       [3]string // of train, gap and live records; they may be one
-	Codec        kafka.Codec
-	Dead         string // topic of dead letters; empty for nowhere
-	DeadCodec    kafka.Codec
-	Replication  int // of topics that are made; 0 is the broker's default
-	ContinueFrom string
-	NewEncoder   func(m *store.Manifest, meta record.Meta) (record.Encoder, error)
-}
-
-// ContinueCommitted is the ContinueFrom that trusts the committed position
-// where an output has lost its tail.
-const ContinueCommitted = "committed"
-
-// commitEvery is how often positions are committed.
-const commitEvery = time.Second
-
-// names returns the topics, each once.
-func (o *Outputs) names() (all []string) {
-	seen := map[string]bool{"": true}
-	for _, name := range append(o.Topics[:], o.Dead) {
-		if !seen[name] {
-			seen[name] = true
-			all = append(all, name)
-		}
-	}
-	return all
-}
+const (
+	// commitEvery is how often positions are committed.
+	commitEvery = time.Second
+	// lookEvery is how often the source is asked for its number of partitions.
+	lookEvery = time.Minute
+)
 
 // Normalize follows the topic with a frozen artifact and writes what comes of
 // each record, once, until ctx ends; it then returns the context's cause.
 // Everything that was sent by then is acknowledged and the position committed.
-func (p *Pipeline) Normalize(ctx context.Context, artifact *store.Artifact) error {
+func (p *Pipeline) Normalize(ctx context.Context, artifact *store.Artifact) (err error) {
 	l := &life{Pipeline: p, artifact: artifact, mark: []byte(artifact.Mark()), meta: p.Identity.Output.Meta}
-	var err error
 	if l.topic, err = p.Client.Topic(ctx, p.Topic); err != nil {
 		return err
 	}
@@ -71,6 +45,10 @@ func (p *Pipeline) Normalize(ctx context.Context, artifact *store.Artifact) erro
 	hard, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	l.hard = hard
+	defer func() { err = errors.Join(err, l.closeFiles()) }()
+	if err := l.openFiles(ctx, committed); err != nil {
+		return err
+	}
 	return l.follow(ctx, committed, stop)
 }
 
@@ -79,13 +57,16 @@ func (l *life) group() string {
 	return fmt.Sprintf("tare.%s.%d", l.Identity.Pipeline, l.Identity.Revision)
 }
 
+// metadata is what a committed position says of itself.
+func (l *life) metadata() string { return normalized(l.artifact.ID) }
+
 // prepare makes the output topics that do not exist and refuses those that would
 // lose records.
 func (l *life) prepare(ctx context.Context) error {
 	if err := l.checkCluster(ctx); err != nil {
 		return err
 	}
-	l.settings = map[string]map[string]string{}
+	l.settings, l.open = map[string]map[string]string{}, l.topic.Partitions()
 	replication := l.Outputs.Replication
 	if replication == 0 {
 		replication = -1
@@ -95,25 +76,64 @@ func (l *life) prepare(ctx context.Context) error {
 		if _, err := l.Client.CreateTopic(ctx, spec); err != nil {
 			return err
 		}
-		topic, err := l.Client.Topic(ctx, name)
-		if err != nil {
+		if err := l.checkOutput(ctx, name); err != nil {
 			return err
-		}
-		if topic.Partitions() != l.topic.Partitions() {
-			return &TopicError{name, fmt.Sprintf("it has %d partitions and %s has %d: partition p of one goes to partition p of the other; "+
-				"give it as many, or name a topic that does not exist", topic.Partitions(), l.Topic, l.topic.Partitions())}
-		}
-		if l.settings[name], err = l.Client.TopicConfig(ctx, name); err != nil {
-			return err
-		}
-		if policy := l.settings[name]["cleanup.policy"]; policy != "delete" {
-			return &TopicError{name, fmt.Sprintf("its cleanup.policy is %s, want delete: compaction would remove records", policy)}
-		}
-		if l.settings[name]["min.insync.replicas"] == "1" {
-			l.Log.Warn("min.insync.replicas is 1: a record that is acknowledged may be lost with one broker", "topic", name)
 		}
 	}
 	return nil
+}
+
+// checkOutput notes the settings of an output topic and refuses one that would
+// lose records.
+func (l *life) checkOutput(ctx context.Context, name string) error {
+	topic, err := l.Client.Topic(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := l.checkPartitions(name, topic.Partitions()); err != nil {
+		return err
+	}
+	if l.settings[name], err = l.Client.TopicConfig(ctx, name); err != nil {
+		return err
+	}
+	if policy := l.settings[name]["cleanup.policy"]; policy != "delete" {
+		return &TopicError{name, fmt.Sprintf("its cleanup.policy is %s, want delete: compaction would remove records", policy)}
+	}
+	if l.settings[name]["min.insync.replicas"] == "1" {
+		l.Log.Warn("min.insync.replicas is 1: a record that is acknowledged may be lost with one broker", "topic", name)
+	}
+	return nil
+}
+
+// checkPartitions holds the partitions of an output topic against those of the
+// source. It may have fewer where it had as many as the source at some time since
+// the freeze, for then partition p of one has always gone to partition p of the
+// other: grow adds the rest, when the tails have told that the topic is ours. One
+// with fewer than were learned from was never such an output, and is refused, as
+// is one with more.
+func (l *life) checkPartitions(name string, have int32) error {
+	want := l.topic.Partitions()
+	switch {
+	case have == want:
+	case have < want && have >= l.learned():
+		l.open = min(l.open, have)
+	case name == l.Outputs.Dead && !slices.Contains(l.Outputs.Topics[:], name):
+		l.shared = have
+		l.Log.Warn("it has another number of partitions than the source: dead letters of partition p go to p modulo that number, at least once", "topic", name, "partitions", have, "source", want)
+	default:
+		return &TopicError{name, fmt.Sprintf("it has %d partitions and %s has %d: partition p of one goes to partition p of the other; "+
+			"give it as many, or name a topic that does not exist", have, l.Topic, want)}
+	}
+	return nil
+}
+
+// learned returns how many partitions were learned from: the first ones. Before
+// the freeze that is all.
+func (l *life) learned() int32 {
+	if l.artifact == nil {
+		return l.topic.Partitions()
+	}
+	return int32(len(l.artifact.Manifest.Ranges))
 }
 
 // checkCluster refuses brokers that would forget a fence before it is repeated.
@@ -151,78 +171,135 @@ type TopicError struct{ Topic, Message string }
 // Error names the topic.
 func (e *TopicError) Error() string { return "topic " + e.Topic + ": " + e.Message }
 
-// follow runs all partitions side by side until ctx ends or one fails.
+// follow runs all partitions side by side until ctx ends or one fails: first
+// those that every output has, then those that grow adds.
 func (l *life) follow(ctx context.Context, committed map[int32]broker.Position, stop context.CancelCauseFunc) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopWithin, func() { stop(errSlow) }) })()
-	safe := make([]atomic.Int64, l.topic.Partitions())
-	for i := range safe {
-		safe[i].Store(-1)
-	}
-	var workers sync.WaitGroup
-	for p := range l.topic.Partitions() {
+	joined := make(chan *atomic.Int64)
+	var workers, starting, committer sync.WaitGroup
+	committer.Go(func() { l.commit(joined) })
+	start := func(p int32) {
+		safe := new(atomic.Int64)
+		safe.Store(-1)
+		joined <- safe
+		starting.Add(1)
 		workers.Go(func() {
-			f, err := l.newFollowing(ctx, p, committed, &safe[p])
-			if err == nil {
-				l.assigned(len(safe))
-				err = f.run(ctx)
-				f.close()
-			}
+			f, err := l.newFollowing(ctx, p, committed, safe)
 			if err != nil {
+				cancel(err)
+				starting.Done()
+				return
+			}
+			l.assigned(int(l.topic.Partitions()))
+			starting.Done()
+			defer f.close()
+			if err := f.run(ctx); err != nil {
 				cancel(err)
 			}
 		})
 	}
-	done := make(chan struct{})
-	var committer sync.WaitGroup
-	committer.Go(func() { l.commit(safe, done) })
+	for p := int32(0); ctx.Err() == nil; {
+		for ; p < l.open; p++ {
+			start(p)
+		}
+		starting.Wait()
+		if err := l.grow(ctx); err != nil {
+			cancel(err)
+		}
+	}
 	workers.Wait()
-	close(done)
+	close(joined)
 	committer.Wait()
 	return context.Cause(ctx)
 }
 
-var errSlow = errors.New("the outputs did not acknowledge in time; what they did not is written again after the next start")
-
-// commit commits the positions, each time they have moved, and once more at the
-// end.
-func (l *life) commit(safe []atomic.Int64, done <-chan struct{}) {
-	tick := time.NewTicker(commitEvery)
+// grow waits until the source has partitions that are not open, gives the output
+// topics as many, and opens them. It is called when all that are open have
+// started: their tails have told that the outputs are ours, or empty. A
+// partition that was not learned from is followed from its first offset.
+func (l *life) grow(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	last := make([]int64, len(safe))
-	for i := range last {
-		last[i] = -1
-	}
-	for ended := false; !ended; {
+	for l.topic.Partitions() == l.open {
 		select {
 		case <-tick.C:
-		case <-done:
-			ended = true
+		case <-ctx.Done():
+			return nil
 		}
-		moved := map[int32]broker.Position{}
-		for p := range safe {
-			if at := safe[p].Load(); at != last[p] {
-				moved[int32(p)] = broker.Position{Offset: at, Metadata: "normalize " + l.artifact.ID}
+		topic, err := l.Client.Topic(ctx, l.Topic)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			l.Log.Warn("cannot look for new partitions of the source; tried again in a minute", "error", err)
+		case err == nil && topic.ID == l.topic.ID && topic.Partitions() > l.open: // of another one those tell that read it
+			l.topic = topic
+		}
+	}
+	all := l.topic.Partitions()
+	for _, name := range l.Outputs.names() {
+		if name == l.Outputs.Dead && l.shared > 0 && l.shared < l.learned() {
+			continue
+		}
+		if err := l.Client.AddPartitions(ctx, name, int(all)); err != nil {
+			return err
+		}
+	}
+	l.Log.Info("partitions were added to the source: they are normalized, not learned from", "topic", l.Topic, "from", l.open, "to", all-1)
+	l.Monitor.Update(func(s *Status) {
+		for p := int32(len(s.Partitions)); p < all; p++ {
+			s.Partitions = append(s.Partitions, newStatus(p))
+		}
+	})
+	l.open = all
+	return nil
+}
+
+var errSlow = errors.New("the outputs did not acknowledge in time; what they did not is written again after the next start")
+
+// commit commits the positions of the partitions that join, in their order, each
+// time they have moved, and once more at the end.
+func (l *life) commit(joined <-chan *atomic.Int64) {
+	tick := time.NewTicker(commitEvery)
+	defer tick.Stop()
+	var safe []*atomic.Int64
+	var last []int64
+	for open := true; open; {
+		select {
+		case <-tick.C:
+			l.commitMoved(safe, last)
+		case s, ok := <-joined:
+			if open = ok; ok {
+				safe, last = append(safe, s), append(last, -1)
 			}
 		}
-		if len(moved) == 0 {
-			continue
+	}
+	l.commitMoved(safe, last)
+}
+
+// commitMoved commits the positions that are not the last ones committed.
+func (l *life) commitMoved(safe []*atomic.Int64, last []int64) {
+	moved := map[int32]broker.Position{}
+	for p := range safe {
+		if at := safe[p].Load(); at != last[p] {
+			moved[int32(p)] = broker.Position{Offset: at, Metadata: l.metadata()}
 		}
-		if err := l.Client.Commit(l.hard, l.group(), l.Topic, moved); err != nil {
-			l.Log.Error("positions cannot be committed; a restart goes on from older ones, and skips what the outputs hold", "error", err)
-			continue
-		}
-		for p, position := range moved {
-			last[p] = position.Offset
-			l.Monitor.Update(func(s *Status) { s.Partitions[p].Committed, s.Partitions[p].CommittedAt = position.Offset, time.Now() })
-		}
+	}
+	if len(moved) == 0 {
+		return
+	}
+	if err := l.Client.Commit(l.hard, l.group(), l.Topic, moved); err != nil {
+		l.Log.Error("positions cannot be committed; a restart goes on from older ones, and skips what the outputs hold", "error", err)
+		return
+	}
+	for p, position := range moved {
+		last[p] = position.Offset
+		l.Monitor.Update(func(s *Status) { s.Partitions[p].Committed, s.Partitions[p].CommittedAt = position.Offset, time.Now() })
 	}
 }
 
 // newFollowing takes the outputs of one partition over and finds where to go on.
 func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]broker.Position, safe *atomic.Int64) (*following, error) {
-	width := len(l.artifact.Frozen.Columns())
 	n := &Normalizer{Artifact: l.artifact, Policy: l.Identity.Normalize, Seals: []int64{}}
 	start := int64(-1)
 	for _, r := range l.artifact.Manifest.Ranges {
@@ -231,16 +308,16 @@ func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]br
 			start = r.Start
 		}
 	}
-	f := &following{normalizing: &normalizing{Normalizer: n, y: make([]float64, width), asIs: newAsIs(width)}, life: l, safe: safe}
+	f := &following{normalizing: &normalizing{Normalizer: n, y: make([]float64, l.artifact.Frozen.Width()), asIs: newAsIs(l.artifact.Frozen)}, life: l, safe: safe}
 	f.mark.Artifact = l.artifact.Mark()
 	f.status.Partition, f.status.Phase = p, Normalizing
 	var err error
 	if f.decoder, err = l.NewDecoder(nil); err != nil {
 		return nil, err
 	}
-	meta := record.MetaNone
-	if l.meta == record.MetaField {
-		meta = record.MetaField
+	meta := l.meta
+	if meta == record.MetaHeaders && l.Outputs.Topics[0] != "" {
+		meta = record.MetaNone // the topic's records have the headers
 	}
 	if f.encoder, err = l.Outputs.NewEncoder(&l.artifact.Manifest, meta); err != nil {
 		return nil, err
@@ -264,7 +341,7 @@ func (l *life) position(ctx context.Context, f *following, p int32, start int64,
 	if err != nil {
 		return 0, err
 	}
-	if at, ok := committed[p]; ok && at.Metadata == "normalize "+l.artifact.ID {
+	if at, ok := committed[p]; ok && (at.Metadata == l.metadata() || l.begins(at)) {
 		return at.Offset, nil
 	}
 	if start < 0 {
@@ -276,90 +353,4 @@ func (l *life) position(ctx context.Context, f *following, p int32, start int64,
 		return first[0], nil
 	}
 	return start, nil
-}
-
-// takeOver fences whoever wrote the partition's outputs before, and holds their
-// tails against this pipeline.
-func (l *life) takeOver(ctx context.Context, f *following, p int32) (err error) {
-	var places []broker.Place
-	for _, name := range l.Outputs.names() {
-		places = append(places, broker.Place{Topic: name, Partition: p})
-	}
-	if f.owner, err = l.Client.TakeOver(ctx, l.owner(p), places); err != nil {
-		return err
-	}
-	f.status.Fences++
-	f.acks = make(chan sink.Ack, len(places))
-	byName := map[string]*outlet{}
-	for i, place := range places {
-		holds, err := l.tail(&f.owner.Tails[i], p)
-		if err != nil {
-			f.close()
-			return err
-		}
-		codec := l.Outputs.Codec
-		if place.Topic == l.Outputs.Dead {
-			codec = l.Outputs.DeadCodec
-		}
-		o := &outlet{place: place, holds: holds, keeps: retention(l.settings[place.Topic]), ahead: ahead(l.settings[place.Topic]),
-			Partition: sink.NewPartition(l.hard, f.owner.Appender(i), maxBatch(l.settings[place.Topic]), codec, f.acks)}
-		f.outlets = append(f.outlets, o)
-		byName[place.Topic] = o
-	}
-	for split, name := range l.Outputs.Topics {
-		f.splits[split] = byName[name]
-	}
-	f.dead = byName[l.Outputs.Dead]
-	return nil
-}
-
-// tail returns the newest source offset that an output holds; -1 for none.
-func (l *life) tail(t *broker.Tail, p int32) (int64, error) {
-	refuse := func(format string, args ...any) (int64, error) {
-		return 0, &store.RefusedError{Path: t.Place.String(), Reason: fmt.Sprintf(format, args...)}
-	}
-	if t.Last == nil {
-		if t.LogStart > 0 && l.Outputs.ContinueFrom != ContinueCommitted {
-			return 0, &LossError{fmt.Sprintf("%s has lost all of its records (its log starts at %d): what it held is not known any more; "+
-				"set sink.continue_from: committed to go on from the committed position", t.Place, t.LogStart)}
-		}
-		return -1, nil
-	}
-	text, ok := t.Last.Headers.Last(record.HeaderSource)
-	topic, partition, offset, parsed := record.ParseSource(text)
-	if !ok || !parsed {
-		return refuse("its newest record, at offset %d, is not one that tare wrote: an output topic belongs to one pipeline", t.Last.Offset)
-	}
-	if topic != l.Topic || partition != p {
-		return refuse("its newest record came from %s, not from %s/%d: an output topic belongs to one pipeline", text, l.Topic, p)
-	}
-	by, _ := t.Last.Headers.Last(record.HeaderArtifact)
-	if string(by) != string(l.mark) && string(by) != l.Outputs.ContinueFrom {
-		return refuse("its newest record was written with artifact %s, not %s; name another topic, or set sink.continue_from: %s", by, l.mark, by)
-	}
-	return offset, nil
-}
-
-// ahead returns how many milliseconds a record's timestamp may be ahead of the
-// broker's clock, less a minute for the two clocks to differ.
-func ahead(settings map[string]string) int64 {
-	const unlimited = math.MaxInt64 / 2
-	if strings.EqualFold(settings["message.timestamp.type"], "LogAppendTime") {
-		return unlimited
-	}
-	ms, err := strconv.ParseInt(settings["message.timestamp.after.max.ms"], 10, 64)
-	if err != nil || ms > unlimited {
-		return unlimited
-	}
-	return max(0, ms-time.Minute.Milliseconds())
-}
-
-// maxBatch returns the most bytes that a batch may have.
-func maxBatch(settings map[string]string) int {
-	const usual = 1_048_588
-	n, err := strconv.Atoi(settings["max.message.bytes"])
-	if err != nil || n <= 0 {
-		return usual
-	}
-	return min(n, 16<<20)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"tare/fit"
-	"tare/frozen"
 	"tare/record"
 	"tare/store"
 )
@@ -18,9 +17,9 @@ type Normalizer struct {
 	Source     Source
 	NewDecoder NewDecoder
 	Output     Output
-	// Seals are where the training stretches of the partitions end. Without them
-	// the source is not the one that was learned from: records are split by their
-	// time alone and none is late.
+	// Seals are where the training stretches of the partitions end. A partition
+	// without one was not learned from: its records are split by their time alone
+	// and none is late.
 	Seals []int64
 }
 
@@ -57,8 +56,8 @@ func (c *NormalizeCounts) Records() int64 { return c.Train + c.Gap + c.Live + c.
 
 // Run reads everything. The counts are right also where it fails.
 func (n *Normalizer) Run(ctx context.Context) (NormalizeCounts, error) {
-	width := len(n.Artifact.Frozen.Columns())
-	w := normalizing{Normalizer: n, y: make([]float64, width), asIs: newAsIs(width)}
+	f := n.Artifact.Frozen
+	w := normalizing{Normalizer: n, y: make([]float64, f.Width()), asIs: newAsIs(f)}
 	w.mark.Artifact = n.Artifact.Mark()
 	p := pass{Output: n.Output, source: n.Source, newDecoder: n.NewDecoder, transform: w.transform}
 	err := p.run(ctx)
@@ -112,14 +111,10 @@ func (n *normalizing) take(d desk, topic string, m *record.Message, row *record.
 
 func (n *normalizing) split(row *record.Row, m *record.Message) (split fit.Split, late bool) {
 	cutoff := &n.Artifact.Manifest.Cutoff
-	if n.Seals == nil {
+	if int(m.Partition) >= len(n.Seals) { // it has no training stretch to be late for
 		return cutoff.SplitAlone(row.Time), false
 	}
-	seal := int64(0) // of partitions that were added later
-	if int(m.Partition) < len(n.Seals) {
-		seal = n.Seals[m.Partition]
-	}
-	return cutoff.Split(row.Time, m.Offset, seal)
+	return cutoff.Split(row.Time, m.Offset, n.Seals[m.Partition])
 }
 
 func (n *normalizing) count(split fit.Split, late bool) {
@@ -136,13 +131,13 @@ func (n *normalizing) count(split fit.Split, late bool) {
 }
 
 // write normalizes the record and sends it on, or does with it what the policy
-// for unknown series says.
+// for unknown series says. Where all series share all numbers none is unknown.
 func (n *normalizing) write(d desk, m *record.Message, split fit.Split, row *record.Row) error {
 	f := n.Artifact.Frozen
 	id := f.Find(row.Series)
 	n.mark.Flags |= f.Transform(n.y, row, id)
 	y := n.y
-	if id == frozen.Unknown {
+	if n.mark.Flags&record.UnknownSeries != 0 {
 		n.counts.Unknown++
 		switch n.Policy.UnknownSeries {
 		case store.UnknownDrop:

@@ -19,6 +19,7 @@ import (
 	"tare/internal/broker"
 	"tare/internal/coord"
 	"tare/record"
+	"tare/sink"
 	"tare/store"
 )
 
@@ -67,6 +68,9 @@ type life struct {
 	mark     []byte
 	meta     record.Meta
 	settings map[string]map[string]string // of the output topics
+	open     int32                        // partitions that all outputs have, if learned tells that the others can be added
+	shared   int32                        // partitions of the dead-letter topic, if it has its own number of them; else 0
+	files    map[string]*sink.Log         // of the outputs, by path
 	deads    atomic.Int64                 // dead letters of all partitions
 	hard     context.Context              // ends some seconds after the pass was told to stop
 }
@@ -129,7 +133,7 @@ func (l *life) enter(phase Phase) {
 		}
 		s.Partitions = make([]PartitionStatus, l.topic.Partitions())
 		for i := range s.Partitions {
-			s.Partitions[i] = PartitionStatus{Partition: int32(i), Phase: Starting, End: -1, Committed: -1, Fit: fit.NewCounts()}
+			s.Partitions[i] = newStatus(int32(i))
 		}
 	})
 }
@@ -165,11 +169,28 @@ func (l *life) agree(ctx context.Context) error {
 		}
 		return nil
 	}
+	return l.decide(ctx, text)
+}
+
+// decide writes the semantic configuration down, and where the fit of each
+// partition begins. Partitions that the topic gets later do not learn.
+func (l *life) decide(ctx context.Context, plan []byte) error {
+	if err := (&Fitter{Plan: l.Plan}).check(int(l.topic.Partitions())); err != nil {
+		return err
+	}
+	starts, err := l.starts(ctx)
+	if err != nil {
+		return err
+	}
+	numbered := map[int32]coord.Start{}
+	for p, start := range starts {
+		numbered[int32(p)] = start
+	}
 	w, err := l.log.Writer(ctx, l.owner(0))
 	if err != nil {
 		return err
 	}
-	return w.Plan(ctx, text)
+	return w.Plan(ctx, plan, numbered)
 }
 
 // owner is the transactional id of whoever works on a partition.
@@ -207,13 +228,11 @@ func (l *life) fit(ctx context.Context) ([]*fitting, error) {
 	if err := os.MkdirAll(l.checkpoints(), 0o755); err != nil {
 		return nil, err
 	}
-	if err := (&Fitter{Plan: l.Plan}).check(int(l.topic.Partitions())); err != nil {
-		return nil, err
-	}
 	starts, err := l.starts(ctx)
 	if err != nil {
 		return nil, err
 	}
+	l.Monitor.Update(func(s *Status) { s.Partitions = s.Partitions[:len(starts)] })
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	all := make([]*fitting, len(starts))
@@ -235,23 +254,23 @@ func (l *life) fit(ctx context.Context) ([]*fitting, error) {
 	return all, context.Cause(ctx)
 }
 
-// starts returns where each partition begins: as it was decided, else as the
-// configuration says now.
+// starts returns where each partition that learns begins: as it was decided,
+// else, for all that the topic has, as the configuration says now.
 func (l *life) starts(ctx context.Context) ([]coord.Start, error) {
-	offsets, err := l.Start.resolve(ctx, l.Client, l.topic)
-	if err != nil {
-		return nil, err
-	}
-	decided := l.log.State().Starts
 	id := hex.EncodeToString(l.topic.ID[:])
-	starts := make([]coord.Start, len(offsets))
-	for p, offset := range offsets {
-		starts[p] = coord.Start{TopicID: id, Offset: offset}
-		if was, ok := decided[int32(p)]; ok {
-			if was.TopicID != id {
-				return nil, &LossError{fmt.Sprintf("%s was deleted and made anew since the fit began: raise revision to learn from the new one", l.Topic)}
-			}
-			starts[p] = was
+	decided := l.log.State().Starts
+	if len(decided) == 0 {
+		offsets, err := l.Start.resolve(ctx, l.Client, l.topic)
+		var starts []coord.Start
+		for _, offset := range offsets {
+			starts = append(starts, coord.Start{TopicID: id, Offset: offset})
+		}
+		return starts, err
+	}
+	starts := make([]coord.Start, len(decided))
+	for p := range starts {
+		if starts[p] = decided[int32(p)]; starts[p].TopicID != id {
+			return nil, &LossError{fmt.Sprintf("%s was deleted and made anew since the fit began: raise revision to learn from the new one", l.Topic)}
 		}
 	}
 	return starts, nil
@@ -271,7 +290,11 @@ func (l *life) freeze(ctx context.Context, all []*fitting) (*store.Artifact, err
 	if err := counts.Judge(&l.Plan.Cutoff, l.MaxLate); err != nil {
 		return nil, err
 	}
-	result, err := learned.freeze(states, l.Identity)
+	learned.merged = fit.Merge(l.Plan, states)
+	if err := l.sharpen(ctx, learned); err != nil {
+		return nil, err
+	}
+	result, err := learned.Freeze(l.Identity)
 	if err != nil {
 		return nil, err
 	}
@@ -285,6 +308,7 @@ func (l *life) freeze(ctx context.Context, all []*fitting) (*store.Artifact, err
 	if err := all[0].control.Artifact(ctx, coord.Artifact{ID: id}); err != nil {
 		return nil, err
 	}
+	l.begin(ctx, all, id)
 	l.Monitor.Update(func(s *Status) { s.Artifact, s.FrozenAt = id, time.Now() })
 	l.clean()
 	return store.OpenArtifact(l.ArtifactPath())

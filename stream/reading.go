@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 
+	"tare/fit"
 	"tare/internal/broker"
 	"tare/internal/kafka"
 	"tare/record"
@@ -16,13 +17,17 @@ const readAtOnce = 256
 // A reading turns what a feed delivers into messages, and keeps the position.
 // It sees to it that no offset is jumped over.
 type reading struct {
-	place  broker.Place
-	feed   *broker.Feed
-	fetch  *broker.Fetch // being read; nil between two
-	cursor kafka.Cursor
-	within bool // a batch of the fetch is being read
-	gone   int64
-	onGap  OnGap
+	fetcher *broker.Fetcher
+	topic   *broker.Topic
+	place   broker.Place
+	feed    *broker.Feed
+	fetch   *broker.Fetch // being read; nil between two
+	cursor  kafka.Cursor
+	within  bool  // a batch of the fetch is being read
+	gone    int64 // offsets
+	checked int64 // those of them that the cursor has told of
+	gaps    []gap // where they were, for tell; only after note
+	onGap   OnGap
 
 	end      int64 // high watermark; -1 is not known yet
 	logStart int64
@@ -38,8 +43,11 @@ const (
 	RecordOnGap OnGap = "record" // they are counted, and the artifact tells of them
 )
 
+// A gap is a run of offsets that are gone; to is not among them.
+type gap struct{ from, to int64 }
+
 func newReading(f *broker.Fetcher, topic *broker.Topic, partition int32, offset int64, onGap OnGap) *reading {
-	r := &reading{place: broker.Place{Topic: topic.Name, Partition: partition}, onGap: onGap, end: -1,
+	r := &reading{fetcher: f, topic: topic, place: broker.Place{Topic: topic.Name, Partition: partition}, onGap: onGap, end: -1,
 		feed: f.Open(topic, partition, offset), ms: make([]record.Message, 0, readAtOnce)}
 	r.cursor.SetPosition(offset)
 	return r
@@ -105,10 +113,11 @@ func (r *reading) check() error {
 	if err := r.cursor.Err(); err != nil {
 		return fmt.Errorf("%s: %w", r.place, err)
 	}
-	gone := r.cursor.Gone() - r.gone
+	gone := r.cursor.Gone() - r.checked
 	if gone == 0 {
 		return nil
 	}
+	r.checked += gone
 	r.gone += gone
 	if r.onGap == RecordOnGap {
 		return nil
@@ -117,13 +126,46 @@ func (r *reading) check() error {
 		"read a topic that keeps its records, or go on without them (on_gap: record)", r.place, gone, r.position())}
 }
 
+// note keeps the gaps, for tell.
+func (r *reading) note() {
+	r.cursor.Gap = func(from, to int64) { r.gaps = append(r.gaps, gap{from, to}) }
+}
+
+// tell tells a partition, which has been told of all messages, of the gaps
+// between them, and of the position; of nothing from end on.
+func (r *reading) tell(p *fit.Partition, end int64) {
+	for _, g := range r.gaps {
+		p.Miss(g.from, min(g.to, end))
+	}
+	r.gaps = r.gaps[:0]
+	p.Advance(min(r.position(), end))
+}
+
+// resume goes on where the topic starts now, behind offsets that are gone, if
+// that is why the feed ended and they are only to be recorded. Else it returns
+// why the feed ended.
+func (r *reading) resume() error {
+	err, ok := r.feed.Err().(*broker.RangeError)
+	if !ok || err.Position >= err.First || r.onGap != RecordOnGap {
+		return r.failed()
+	}
+	r.gone += err.First - err.Position
+	if r.cursor.Gap != nil {
+		r.cursor.Gap(err.Position, err.First)
+	}
+	r.cursor.SetPosition(err.First)
+	r.end, r.logStart = err.Last, err.First
+	r.feed = r.fetcher.Open(r.topic, r.place.Partition, err.First)
+	return nil
+}
+
 // failed returns why the feed ended.
 func (r *reading) failed() error {
 	switch err := r.feed.Err().(type) {
 	case *broker.RangeError:
 		if err.Position < err.First {
-			return &LossError{fmt.Sprintf("%s: the offsets from %d to %d are gone before they were read (retention, or deleted records): the topic starts at %d",
-				r.place, err.Position, err.First-1, err.First)}
+			return &LossError{fmt.Sprintf("%s: the offsets from %d to %d are gone before they were read (retention, or deleted records): the topic starts at %d; "+
+				"restore them, or go on without them (on_gap: record)", r.place, err.Position, err.First-1, err.First)}
 		}
 		return &LossError{fmt.Sprintf("%s: the topic ends at %d, yet has been read up to %d: it was truncated or made anew", r.place, err.Last, err.Position)}
 	case *broker.ReplacedError, *broker.MissingTopicError:

@@ -13,6 +13,7 @@ type Phase string
 const (
 	Starting    Phase = "starting"    // nothing is assigned yet
 	Fitting     Phase = "fitting"     // the fit pass
+	Rereading   Phase = "rereading"   // the training stretch again, for exact quantiles
 	Freezing    Phase = "freezing"    // all partitions have sealed
 	Normalizing Phase = "normalizing" // the normalize pass, with the artifact
 	Stopped     Phase = "stopped"     // told to, or failed
@@ -71,6 +72,11 @@ type PartitionStatus struct {
 	Appended  int64           `json:"appended"` // their bytes
 	Inflight  int64           `json:"inflight"` // records not acknowledged yet
 	Fences    int64           `json:"fences"`   // takeovers and hourly repeats
+}
+
+// newStatus is that of a partition of which nothing is known.
+func newStatus(partition int32) PartitionStatus {
+	return PartitionStatus{Partition: partition, Phase: Starting, End: -1, Committed: -1, Fit: fit.NewCounts()}
 }
 
 // Lag returns the offsets that are still to be read; -1 is not known yet.

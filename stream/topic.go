@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tare/fit"
 	"tare/internal/broker"
 	"tare/record"
 )
@@ -69,6 +70,7 @@ func (s *Start) named(t *broker.Topic) ([]int64, error) {
 // A Topic is a Kafka topic as a bounded Source: from its start up to the end
 // that it had when it was opened. Only committed records are read.
 type Topic struct {
+	OnGap   OnGap // the zero value is StopOnGap
 	topic   *broker.Topic
 	fetcher *broker.Fetcher
 	starts  []int64
@@ -86,7 +88,29 @@ func OpenTopic(ctx context.Context, c *broker.Client, name string, start Start) 
 	if err != nil {
 		return nil, err
 	}
-	ends, err := c.Offsets(ctx, name, partitionsOf(t), broker.Latest)
+	return openTopic(ctx, c, t, starts)
+}
+
+// OpenRanges opens the partitions that an artifact was learned from, each from
+// the start of its range. Those that the topic has got since are left out.
+func OpenRanges(ctx context.Context, c *broker.Client, name string, ranges []fit.Range) (*Topic, error) {
+	t, err := c.Topic(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if len(ranges) > int(t.Partitions()) {
+		return nil, &LossError{fmt.Sprintf("the artifact was learned from %d partitions, %s has %d", len(ranges), name, t.Partitions())}
+	}
+	starts := make([]int64, len(ranges))
+	for i := range ranges {
+		starts[i] = ranges[i].Start
+	}
+	return openTopic(ctx, c, t, starts)
+}
+
+// openTopic takes the ends of the first partitions, of which the starts are known.
+func openTopic(ctx context.Context, c *broker.Client, t *broker.Topic, starts []int64) (*Topic, error) {
+	ends, err := c.Offsets(ctx, t.Name, partitionsOf(t)[:len(starts)], broker.Latest)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +122,7 @@ func (t *Topic) Close() { t.fetcher.Close() }
 
 // Partitions returns the topic's name, once for each partition.
 func (t *Topic) Partitions() []string {
-	return slices.Repeat([]string{t.topic.Name}, int(t.topic.Partitions()))
+	return slices.Repeat([]string{t.topic.Name}, len(t.starts))
 }
 
 // Progress returns how many offsets have been read, in all passes, and how many
@@ -112,7 +136,9 @@ func (t *Topic) Progress() (done, total int64) {
 
 // Open reads a partition from its start.
 func (t *Topic) Open(ctx context.Context, partition int32) (Reader, error) {
-	return &bounded{newReading(t.fetcher, t.topic, partition, t.starts[partition], StopOnGap), ctx, t.ends[partition], &t.done}, nil
+	b := &bounded{newReading(t.fetcher, t.topic, partition, t.starts[partition], t.OnGap), ctx, t.ends[partition], &t.done}
+	b.note()
+	return b, nil
 }
 
 // bounded reads one partition up to an end.
@@ -127,7 +153,10 @@ type bounded struct {
 func (b *bounded) Header() []byte { return nil }
 
 // Next returns the offset to go on from.
-func (b *bounded) Next() int64 { return b.position() }
+func (b *bounded) Next() int64 { return min(b.position(), b.end) }
+
+// tell tells a partition of what the messages of the last Read left out.
+func (b *bounded) tell(p *fit.Partition) { b.reading.tell(p, b.end) }
 
 // Read returns the next messages below the end.
 func (b *bounded) Read() ([]record.Message, error) {
@@ -144,7 +173,7 @@ func (b *bounded) Read() ([]record.Message, error) {
 		ms, err := b.read()
 		b.done.Add(min(b.position(), b.end) - was)
 		if i := slices.IndexFunc(ms, func(m record.Message) bool { return m.Offset >= b.end }); i >= 0 {
-			ms = ms[:i]
+			ms = ms[:i] // behind a gap that reaches over the end
 		}
 		if err != nil || len(ms) > 0 {
 			return ms, err
@@ -156,7 +185,10 @@ func (b *bounded) wait() error {
 	select {
 	case f, ok := <-b.feed.C():
 		if !ok {
-			return b.failed()
+			was := b.position()
+			err := b.resume()
+			b.done.Add(min(b.position(), b.end) - was)
+			return err
 		}
 		b.take(f)
 		return nil

@@ -1,7 +1,10 @@
 // Package kafka measures tare beside other clients on a real Apache Kafka, all in
-// turn in one run: client CPU and wall for each record, and allocations.
+// turn in one run: client CPU and wall for each record, and allocations. Then it
+// measures tare run alone: end to end beside its parts, how soon it is back after
+// a kill, and how late a record comes out.
 //
 //	make bench-kafka
+//	make bench-kafka BENCH='-run TestKafka/latency'
 //
 // The broker shares the machine with the clients, so that CPU, which is the
 // client's alone, is the sturdier column. Ratios hold between machines; figures
@@ -153,6 +156,9 @@ func TestKafka(t *testing.T) {
 	t.Run("consume", func(t *testing.T) { consuming(t, out, c, s) })
 	t.Run("produce", func(t *testing.T) { producing(t, out, c, s) })
 	t.Run("common", func(t *testing.T) { commonWork(t, out, c, s) })
+	t.Run("whole", func(t *testing.T) { whole(t, out, c, s) })
+	t.Run("restart", func(t *testing.T) { restart(t, out, c, s) })
+	t.Run("latency", func(t *testing.T) { latency(t, out, s) })
 }
 
 func report(t *testing.T) io.Writer {
@@ -215,6 +221,15 @@ func processor() string {
 		}
 	}
 	return "unknown make"
+}
+
+// tareProgram returns the program to measure.
+func tareProgram(t *testing.T) string {
+	t.Helper()
+	if *program != "" {
+		return *program
+	}
+	return build(t, filepath.Join("..", ".."), "./cmd/tare")
 }
 
 // build compiles a program of the tree.

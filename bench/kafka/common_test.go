@@ -37,10 +37,7 @@ func commonWork(t *testing.T, out io.Writer, c *kafkatest.Cluster, s size) {
 	j := &job{cluster: c, in: c.Topic(t, partitions, nil), records: s.records}
 	j.oracle = fillSensors(t, c, j.in, j.records, j.cutoff())
 	plain := build(t, filepath.Join("..", "peers", "plain"), ".")
-	tare := *program
-	if tare == "" {
-		tare = build(t, filepath.Join("..", ".."), "./cmd/tare")
-	}
+	tare := tareProgram(t)
 	race(t, out, "common work, moments", "plain Go, keeps nothing", s.runs, []contestant{
 		{"plain Go, keeps nothing", func(t *testing.T) usage { return j.plain(t, plain) }},
 		{"tare run, standard", func(t *testing.T) usage { return j.tare(t, tare, "standard") }},

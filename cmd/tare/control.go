@@ -51,7 +51,7 @@ func (a *app) runFreeze(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	client, err := clientOf(&c.Source.Kafka.Cluster, nil)
+	client, err := clientOf(&c.Source.Kafka.Cluster, a.retries())
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func (a *app) runExplain(ctx context.Context, path string, args []string) error 
 	if companion != nil {
 		defer companion.Close()
 	}
-	source, err := a.inputs(args, artifact.Manifest.Record.Format)
+	source, err := a.inputs(args, &artifact.Manifest.Record)
 	if err != nil {
 		return err
 	}
@@ -131,6 +131,9 @@ func (e *explainer) feature(i int, row *record.Row, id int32) error {
 		e.line("imputed", full(t.In)+" ("+spec.Impute.Kind+")")
 	}
 	e.params(spec, t.Params)
+	if text := exactText(marksOf(e.artifact.Frozen, i, id)); text != "" {
+		e.line("quantiles", strings.TrimPrefix(text, ", "))
+	}
 	e.line("normalized", full(t.Normalized))
 	if err := e.percentile(i, row.Series, t.In); err != nil {
 		return err

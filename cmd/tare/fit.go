@@ -12,6 +12,7 @@ import (
 
 	"tare/config"
 	"tare/fit"
+	"tare/frozen"
 	"tare/store"
 	"tare/stream"
 )
@@ -80,7 +81,7 @@ func (a *app) runFit(ctx context.Context, o *fitOptions, args []string) error {
 
 // fitTopic learns from what a topic holds now.
 func (a *app) fitTopic(ctx context.Context, c *config.Config, path string, o *fitOptions) error {
-	source, done, err := openTopic(ctx, c.Source.Kafka, startOf(&c.Source.Kafka.Start))
+	source, done, err := a.openTopic(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -134,6 +135,9 @@ func (a *app) learn(ctx context.Context, c *config.Config, source measured, path
 	if err := plan.Validate(); err != nil {
 		return nil, nil, usageError{err}
 	}
+	if files, ok := source.(*stream.Files); ok && plan.Exact() == frozen.ExactRequire && files.Rereadable() != nil {
+		return nil, nil, usagef("sketch: exact reads the training records again, and standard input can be read only once: name files, or write exact: prefer")
+	}
 	fitter := stream.Fitter{
 		Plan:         plan,
 		Source:       source,
@@ -154,13 +158,32 @@ func (a *app) learn(ctx context.Context, c *config.Config, source measured, path
 	if err := counts.Judge(&plan.Cutoff, c.Cutoff.MaxLate); err != nil {
 		return nil, nil, err
 	}
+	err = a.sharpen(ctx, &fitter, source, learned, func(loss *stream.LossError) {
+		a.say("warning: %v; the quantiles are those of sketches, and the artifact says so (exact: prefer)", loss)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
 	result, err := learned.Freeze(id)
 	if err != nil {
 		return nil, nil, err
 	}
+	if counts.Gone > 0 {
+		a.say("warning: %d offsets of the training stretch were gone before they were read (on_gap: record): the artifact says complete: false", counts.Gone)
+	}
 	a.warnOfNothing(plan, result)
 	artifact, err := a.save(path, result, o.force, o.sketches)
 	return learned, artifact, err
+}
+
+// sharpen reads what was learned again, where quantiles are to be exact.
+func (a *app) sharpen(ctx context.Context, f *stream.Fitter, source measured, learned *stream.Fit, warn func(*stream.LossError)) error {
+	if f.Plan.Exact() == "" {
+		return nil
+	}
+	done := a.progress("reading again", source, &f.Records)
+	defer done()
+	return f.Sharpen(ctx, learned, warn)
 }
 
 // warnOfNothing names the features of which no record held a value: most likely

@@ -160,13 +160,7 @@ func goldenRun(t testing.TB) (*config.Config, *stream.Fit, *store.Artifact) {
 // against what the reference made of it.
 func TestGoldenRecords(t *testing.T) {
 	_, learned, artifact := goldenRun(t)
-	tolerances := map[string]map[string]tolerance{}
-	for _, s := range readLines[learnedSeries](t, filepath.Join(golden, "fitted.jsonl")) {
-		tolerances[s.Series] = map[string]tolerance{}
-		for name, f := range s.Features {
-			tolerances[s.Series][name] = f.Tolerance
-		}
-	}
+	tolerances := goldenTolerances(t)
 	input := readFile(t, filepath.Join(golden, "input.jsonl"))
 	out, dead, counts := normalizeFrom(t, artifact, bytes.NewReader(input), seals(learned.Ranges()))
 	output := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
@@ -175,11 +169,11 @@ func TestGoldenRecords(t *testing.T) {
 	compared := 0
 	for _, want := range readLines[expectation](t, filepath.Join(golden, "expected.jsonl")) {
 		if want.Rejected != "" {
-			checkLetter(t, want, letters[0], lines[want.Line])
+			checkLetter(t, want, fmt.Sprint("stdin/0/", want.Line), letters[0], lines[want.Line])
 			letters = letters[1:]
 			continue
 		}
-		compared += checkRecord(t, want, output[0], tolerances)
+		compared += checkRecord(t, want, fmt.Sprint("stdin/0/", want.Line), output[0], tolerances)
 		output = output[1:]
 	}
 	if len(output) != 0 || len(letters) != 0 {
@@ -191,18 +185,31 @@ func TestGoldenRecords(t *testing.T) {
 	checkCounts(t, learned, artifact, &counts)
 }
 
-func checkLetter(t *testing.T, want expectation, letter, line string) {
+// goldenTolerances returns how near a value must come, by series and feature.
+func goldenTolerances(t *testing.T) map[string]map[string]tolerance {
+	t.Helper()
+	tolerances := map[string]map[string]tolerance{}
+	for _, s := range readLines[learnedSeries](t, filepath.Join(golden, "fitted.jsonl")) {
+		tolerances[s.Series] = map[string]tolerance{}
+		for name, f := range s.Features {
+			tolerances[s.Series][name] = f.Tolerance
+		}
+	}
+	return tolerances
+}
+
+func checkLetter(t *testing.T, want expectation, source, letter, line string) {
 	t.Helper()
 	var got map[string]string
 	if err := json.Unmarshal([]byte(letter), &got); err != nil {
 		t.Fatalf("dead letter %q: %v", letter, err)
 	}
-	if !strings.HasPrefix(got["tare-error"], want.Rejected+": ") || got["tare-source"] != fmt.Sprintf("stdin/0/%d", want.Line) || got["value"] != line {
+	if !strings.HasPrefix(got["tare-error"], want.Rejected+": ") || got["tare-source"] != source || got["value"] != line {
 		t.Errorf("line %d: dead letter %q, want reason %s", want.Line, letter, want.Rejected)
 	}
 }
 
-func checkRecord(t *testing.T, want expectation, line string, tolerances map[string]map[string]tolerance) (compared int) {
+func checkRecord(t *testing.T, want expectation, source, line string, tolerances map[string]map[string]tolerance) (compared int) {
 	t.Helper()
 	var got struct {
 		Sensor string
@@ -216,7 +223,7 @@ func checkRecord(t *testing.T, want expectation, line string, tolerances map[str
 		t.Fatal(err)
 	}
 	flags := "," + got.Tare.Flags + ","
-	if got.Tare.Source != fmt.Sprintf("stdin/0/%d", want.Line) || got.Tare.Split != want.Split ||
+	if got.Tare.Source != source || got.Tare.Split != want.Split ||
 		strings.Contains(flags, ",late,") != want.Late || strings.Contains(flags, ",unknown_series,") == want.Known {
 		t.Errorf("line %d: %+v, want %+v", want.Line, got.Tare, want)
 	}
@@ -269,24 +276,15 @@ func checkCounts(t *testing.T, learned *stream.Fit, artifact *store.Artifact, n 
 			t.Errorf("%s: %v, want %v", what, got, want)
 		}
 	}
-	rejected := func(by [record.NumReasons]int64) map[string]int64 {
-		m := map[string]int64{}
-		for reason, n := range by {
-			if n > 0 {
-				m[record.Reason(reason).String()] = n
-			}
-		}
-		return m
-	}
 	c, m := learned.Counts(), &artifact.Manifest
 	f("seal", learned.Ranges()[0].Seal, want.Seal)
 	f("reason", learned.Ranges()[0].Reason, fit.ByWatermark)
 	f("fit pass", []any{c.Records(), c.Train, c.Gap, c.Late(), c.Live, c.LateTrain, c.LateGap},
 		[]any{want.Whole.Records, want.Whole.Train, want.Whole.Gap, want.Whole.Late, want.Whole.Live, want.LateBySplit.Train, want.LateBySplit.Gap})
-	f("fit pass, rejected", rejected(c.Rejected), want.Whole.Rejected)
+	f("fit pass, rejected", rejectedBy(c.Rejected), want.Whole.Rejected)
 	f("normalize pass", []any{n.Records(), n.Train, n.Gap, n.Late, n.Live, n.Unknown},
 		[]any{want.Whole.Records, want.Whole.Train, want.Whole.Gap, want.Whole.Late, want.Whole.Live, want.Whole.Unknown})
-	f("normalize pass, rejected", rejected(n.Rejected), want.Whole.Rejected)
+	f("normalize pass, rejected", rejectedBy(n.Rejected), want.Whole.Rejected)
 	f("manifest, records", []any{m.Records.Train, m.Records.Learned}, []any{want.Until.Train, want.Learned})
 	f("manifest, series", []any{m.Series.Learned, m.Series.BelowMinSamples}, []any{want.Series, len(want.Below)})
 	for i, feature := range m.Features {
@@ -300,6 +298,17 @@ func checkCounts(t *testing.T, learned *stream.Fit, artifact *store.Artifact, n 
 	for _, name := range want.Below {
 		f(name, artifact.Frozen.Find([]byte(name)), frozen.Unknown)
 	}
+}
+
+// rejectedBy returns the numbers of rejected records by the names of reasons.
+func rejectedBy(counts [record.NumReasons]int64) map[string]int64 {
+	m := map[string]int64{}
+	for reason, n := range counts {
+		if n > 0 {
+			m[record.Reason(reason).String()] = n
+		}
+	}
+	return m
 }
 
 // TestGoldenFitted holds the frozen numbers against scikit-learn's attributes.

@@ -81,8 +81,15 @@ func (a *app) printSummary(path string, artifact *store.Artifact) error {
 	for _, line := range leftOut(m) {
 		fmt.Fprintf(w, "left out\t%s\n", line)
 	}
+	if gone := m.Gone(); gone > 0 {
+		fmt.Fprintf(w, "complete\tno: %d offsets of the ranges were gone before they could be learned from\n", gone)
+	}
 	for _, r := range m.Ranges {
-		fmt.Fprintf(w, "partition %d\trecords [%d, %d), sealed by %s, %d learned%s\n", r.Partition, r.Start, r.Seal, r.Reason, r.Learned, timesText(&r))
+		gone := ""
+		if r.Gone > 0 {
+			gone = fmt.Sprintf(", %d gone", r.Gone)
+		}
+		fmt.Fprintf(w, "partition %d\trecords [%d, %d), sealed by %s, %d learned%s%s\n", r.Partition, r.Start, r.Seal, r.Reason, r.Learned, gone, timesText(&r))
 	}
 	fmt.Fprintln(w)
 	if err := w.Flush(); err != nil {
@@ -135,10 +142,30 @@ func printFeatures(out io.Writer, artifact *store.Artifact) error {
 	fmt.Fprintln(w, "feature\tpre\tscaler\tvalues\tmissing\tdistinct\tmin\tmean\tsd\tmax\t")
 	for i := range m.Features {
 		f, p := &m.Features[i], &m.Pooled[i]
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t~%d\t%s\t%s\t%s\t%s\t\n", f.Name, preText(f.Pre), f.Scaler.Kind, p.Count, p.Missing, p.Distinct,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t~%d\t%s\t%s\t%s\t%s\t\n", f.Name, preText(f.Pre), f.Scaler.Kind+exactText(artifact.Frozen.Learned(i).Exact), p.Count, p.Missing, p.Distinct,
 			short(float64(p.Min)), short(float64(p.Mean)), short(math.Sqrt(float64(p.Var))), short(float64(p.Max)))
 	}
 	return w.Flush()
+}
+
+// exactText tells whether quantiles are exact, of marks that say so; nothing of
+// none.
+func exactText(marks []bool) string {
+	n := 0
+	for _, exact := range marks {
+		if exact {
+			n++
+		}
+	}
+	switch {
+	case len(marks) == 0:
+		return ""
+	case n == len(marks):
+		return ", exact"
+	case n == 0:
+		return ", of sketches"
+	}
+	return fmt.Sprintf(", %d of %d exact", n, len(marks))
 }
 
 func preText(pre []scale.Pre) string {
@@ -177,6 +204,7 @@ type featureReport struct {
 	Mean    frozen.Number              `json:"data_mean"`
 	Var     frozen.Number              `json:"data_var"`
 	Params  map[string][]frozen.Number `json:"params"`
+	Exact   []bool                     `json:"exact,omitempty"` // whether the quantiles are exact, where they are wanted so
 }
 
 func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
@@ -207,6 +235,7 @@ func reportSeries(f *frozen.Frozen, id int32) seriesReport {
 			Min: frozen.Number(l.Min[id]), Max: frozen.Number(l.Max[id]), Mean: frozen.Number(l.Mean[id]), Var: frozen.Number(l.Var[id]),
 			Params: map[string][]frozen.Number{},
 		}
+		fr.Exact = marksOf(f, i, id)
 		p, names := f.Params(i, id), spec.Scaler.Params()
 		for k, name := range names {
 			each := len(p) / len(names)
@@ -217,6 +246,17 @@ func reportSeries(f *frozen.Frozen, id int32) seriesReport {
 		r.Features = append(r.Features, fr)
 	}
 	return r
+}
+
+// marksOf tells of each group of a feature whether its quantiles are exact; nil if
+// they are not wanted so.
+func marksOf(f *frozen.Frozen, feature int, id int32) []bool {
+	marks := f.Learned(feature).Exact
+	if marks == nil {
+		return nil
+	}
+	entry := f.Entry(feature, id)
+	return marks[entry : entry+f.Features()[feature].Groups()]
 }
 
 func paramsText(f *featureReport) string {
@@ -232,7 +272,7 @@ func paramsText(f *featureReport) string {
 	if len(parts) == 0 {
 		return "-"
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ", ") + exactText(f.Exact)
 }
 
 // nearestSeries names the series that sort beside the one asked for.

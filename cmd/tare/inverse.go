@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"tare/record"
+	"tare/schema"
+	"tare/store"
 	"tare/stream"
 )
 
@@ -44,14 +46,14 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 	if err := oneOf("value", string(m.Output.Value), []string{string(record.Replace), string(record.Features), string(record.Vector)}); err != nil {
 		return err
 	}
-	if m.Output.Value == record.Vector {
+	if m.Output.Value == record.Vector && m.Record.Format != schema.Binary {
 		return usagef("the artifact's output is vector: packed numbers name no series, so they cannot be inverted record by record; in Python use load(...).inverse_transform")
 	}
-	normalized := &m.Record
-	if m.Output.Value == record.Features {
-		normalized = normalized.Output(m.Columns)
+	if m.Output.Missing == record.MissingMask {
+		return usagef("the artifact's output has a mask behind the numbers (missing: mask), which is no part of the record; in Python use load(...).inverse_transform")
 	}
-	source, err := a.inputs(args, m.Record.Format)
+	normalized := normalizedOf(m)
+	source, err := a.inputs(args, normalized)
 	if err != nil {
 		return err
 	}
@@ -70,11 +72,39 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 		Foreign:    o.foreign,
 	}
 	v.Output.NewEncoder = func(header []byte) (record.Encoder, error) {
-		return record.NewEncoder(normalized, record.Output{Meta: record.MetaRemove}, header)
+		return record.NewEncoder(normalized, invertedOf(m), header)
 	}
 	done := a.progress("inverting", source, &v.Output.Records)
 	counts, err := v.Run(ctx)
 	done()
 	a.say("%s", describeInvert(&counts))
 	return closeDead(dead, err)
+}
+
+// normalizedOf returns the schema of the records that an artifact has normalized.
+func normalizedOf(m *store.Manifest) *schema.Schema {
+	switch {
+	case m.Record.Format == schema.Binary:
+		s := m.Record
+		s.DType = m.Output.Dtype
+		size, _ := record.FrameOf(&s)
+		s.Limits = s.Limits.OrDefault()
+		s.Limits.Value = max(s.Limits.Value, size)
+		return &s
+	case m.Output.Value == record.Features:
+		return m.Record.Output(m.Columns)
+	}
+	return &m.Record
+}
+
+// invertedOf returns how records are written that are in their units again.
+func invertedOf(m *store.Manifest) record.Output {
+	o := record.Output{Meta: record.MetaRemove}
+	if m.Record.Format == schema.Binary {
+		o.Dtype, o.Missing = m.Record.DType, record.MissingNaN
+		if o.Dtype == schema.UInt8 || o.Dtype == schema.Int16 {
+			o.Missing = record.MissingZero
+		}
+	}
+	return o
 }

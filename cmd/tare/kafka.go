@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -84,13 +85,36 @@ func startOf(s *config.Start) stream.Start {
 	return stream.Start{At: stream.StartAt(s.At), Time: s.Time, Offsets: s.Offsets}
 }
 
-// openTopic opens what a topic holds now; done closes it.
-func openTopic(ctx context.Context, k *config.KafkaSource, start stream.Start) (source *stream.Topic, done func(), err error) {
-	client, err := clientOf(&k.Cluster, nil)
+// openTopic opens what the topic of a configuration holds now; done closes it.
+func (a *app) openTopic(ctx context.Context, c *config.Config) (source *stream.Topic, done func(), err error) {
+	source, done, err = a.opened(c.Source.Kafka, func(client *broker.Client) (*stream.Topic, error) {
+		return stream.OpenTopic(ctx, client, c.Source.Kafka.Topic, startOf(&c.Source.Kafka.Start))
+	})
+	if err == nil {
+		source.OnGap = stream.OnGap(c.Normalize.OnGap)
+	}
+	return source, done, err
+}
+
+// openRanges opens what an artifact was learned from. What was gone then may be
+// gone now.
+func (a *app) openRanges(ctx context.Context, k *config.KafkaSource, m *store.Manifest) (source *stream.Topic, done func(), err error) {
+	source, done, err = a.opened(k, func(client *broker.Client) (*stream.Topic, error) {
+		return stream.OpenRanges(ctx, client, k.Topic, m.Ranges)
+	})
+	if err == nil && bool(m.Incomplete) {
+		source.OnGap = stream.RecordOnGap
+	}
+	return source, done, err
+}
+
+// opened opens a topic over a connection of its own; done closes both.
+func (a *app) opened(k *config.KafkaSource, open func(*broker.Client) (*stream.Topic, error)) (source *stream.Topic, done func(), err error) {
+	client, err := clientOf(&k.Cluster, a.retries())
 	if err != nil {
 		return nil, nil, err
 	}
-	if source, err = stream.OpenTopic(ctx, client, k.Topic, start); err != nil {
+	if source, err = open(client); err != nil {
 		client.Close()
 		return nil, nil, err
 	}
@@ -107,8 +131,11 @@ func (a *app) pipelineOf(c *config.Config) (*stream.Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
+	outputs.Stream = a.stdout
 	monitor := new(stream.Monitor)
-	client, err := clientOf(&c.Source.Kafka.Cluster, func(what string, _ error) {
+	say := a.retries()
+	client, err := clientOf(&c.Source.Kafka.Cluster, func(what string, err error) {
+		say(what, err)
 		monitor.Update(func(s *stream.Status) {
 			if s.Retries == nil {
 				s.Retries = map[string]int64{}
@@ -142,33 +169,41 @@ func (a *app) pipelineOf(c *config.Config) (*stream.Pipeline, error) {
 	}, nil
 }
 
-// outputsOf returns the topics that a configuration writes to.
+// outputsOf returns the topics and files that a configuration writes to. Where it
+// names none it is standard output, which is the caller's to give.
 func outputsOf(c *config.Config) (o stream.Outputs, err error) {
-	sink := c.Sink.Kafka
-	if sink == nil || c.DeadLetter.File.Path != "" {
-		return o, usagef("a topic is normalized into a topic: set sink.kafka and, for rejected records, dead_letter.kafka; this version writes no files from Kafka")
-	}
-	o = stream.Outputs{Replication: sink.Replication, ContinueFrom: sink.ContinueFrom,
+	file, dead := c.Sink.File, c.DeadLetter.File
+	o = stream.Outputs{ContinueFrom: file.ContinueFrom, DeadContinueFrom: dead.ContinueFrom,
 		NewEncoder: func(m *store.Manifest, meta record.Meta) (record.Encoder, error) {
 			out := outputOf(m)
 			out.Meta = meta
 			return record.NewEncoder(&m.Record, out, nil)
 		}}
-	if o.Codec, err = kafka.ParseCodec(sink.Compression); err != nil {
-		return o, err
+	if k := c.Sink.Kafka; k != nil {
+		o.Topics = outputNames(k.Topic, c.Revision)
+		o.Replication, o.ContinueFrom = k.Replication, k.ContinueFrom
+		if o.Codec, err = kafka.ParseCodec(k.Compression); err != nil {
+			return o, err
+		}
+	} else {
+		o.Files = outputNames(cmp.Or(file.Path, stream.Stdout), c.Revision)
 	}
-	for split := range o.Topics {
-		o.Topics[split] = topicName(sink.Topic, c.Revision, fit.Split(split))
+	o.DeadFile = outputNames(dead.Path, c.Revision)[0]
+	if k := c.DeadLetter.Kafka; k != nil {
+		o.Dead = outputNames(k.Topic, c.Revision)[0]
+		o.Replication, o.DeadContinueFrom = cmp.Or(o.Replication, k.Replication), k.ContinueFrom
+		o.DeadCodec, err = kafka.ParseCodec(k.Compression)
 	}
-	if dead := c.DeadLetter.Kafka; dead != nil {
-		o.Dead = topicName(dead.Topic, c.Revision, 0)
-		o.DeadCodec, err = kafka.ParseCodec(dead.Compression)
-	}
+	o.DeadContinueFrom = cmp.Or(o.DeadContinueFrom, o.ContinueFrom)
 	return o, err
 }
 
-func topicName(pattern string, revision int, split fit.Split) string {
-	return strings.NewReplacer("{split}", split.String(), "{revision}", strconv.Itoa(revision)).Replace(pattern)
+// outputNames returns the topics or files of the splits.
+func outputNames(pattern string, revision int) (names [3]string) {
+	for split := range names {
+		names[split] = strings.NewReplacer("{split}", fit.Split(split).String(), "{revision}", strconv.Itoa(revision)).Replace(pattern)
+	}
+	return names
 }
 
 // runTopic runs both passes over a topic until a signal comes.

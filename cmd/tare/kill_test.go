@@ -42,6 +42,7 @@ func TestRunKilledAtCall(t *testing.T) {
 		t.Skip("strace is not installed: make kill installs it")
 	}
 	k := &killing{strace: strace, r: rand.New(rand.NewPCG(seed(t), 0)), rejects: 10_000, hits: map[string]int{}, kinds: map[string]int{}}
+	k.calls = make([]map[string]map[string]int, len(plantOutputs))
 	if os.Getenv("TARE_LONG") == "1" {
 		k.rejects = 100_000
 	}
@@ -51,9 +52,11 @@ func TestRunKilledAtCall(t *testing.T) {
 			t.Fatalf("TARE_KILLS: %v", err)
 		}
 	}
-	t.Run("calm", k.calm)
+	for outputs := range plantOutputs {
+		t.Run(fmt.Sprint("calm", outputs), func(t *testing.T) { k.calm(t, outputs) })
+	}
 	for round := 1; k.points() < points && !t.Failed(); round++ {
-		t.Run(fmt.Sprint("topic", round), func(t *testing.T) { k.round(t, min(inARow, points-k.points())) })
+		t.Run(fmt.Sprint("topic", round), func(t *testing.T) { k.round(t, round%len(plantOutputs), min(inARow, points-k.points())) })
 	}
 	t.Logf("%d points: %d in fit, %d in freeze, %d in normalize; %v; %d runs had written all before their call came, and were killed then",
 		k.points(), k.hits["fit"], k.hits["freeze"], k.hits["normalize"], k.kinds, k.late)
@@ -73,10 +76,10 @@ type killing struct {
 	strace  string
 	r       *rand.Rand
 	rejects int
-	id      string                    // of the undisturbed run's artifact
-	calls   map[string]map[string]int // by phase, then by kind
-	hits    map[string]int            // points by phase
-	kinds   map[string]int            // points by call
+	id      string                      // of the undisturbed run's artifact
+	calls   []map[string]map[string]int // by outputs, phase and kind
+	hits    map[string]int              // points by phase
+	kinds   map[string]int              // points by call
 	late    int
 }
 
@@ -86,8 +89,8 @@ const rejectBytes = 200
 
 // topic returns a worker on a cluster of its own, with the plant's records and
 // behind them, in partition 1, many that are no JSON and one that is.
-func (k *killing) topic(t *testing.T) (*worker, *kafkatest.Oracle) {
-	w := newWorker(t, kafkatest.Fake(t))
+func (k *killing) topic(t *testing.T, outputs int) (*worker, *kafkatest.Oracle) {
+	w := newWriter(t, kafkatest.Fake(t), outputs)
 	oracle := plantTopic(t, w.cluster, "raw")
 	plant := w.cluster.Consume(t, "raw")[1]
 	last := plant[len(plant)-1]
@@ -117,15 +120,19 @@ func (k *killing) slow(fake *kfake.Cluster) {
 }
 
 // calm runs without a kill, twice: for the artifact, and for the calls.
-func (k *killing) calm(t *testing.T) {
-	w, oracle := k.topic(t)
+func (k *killing) calm(t *testing.T, outputs int) {
+	w, oracle := k.topic(t, outputs)
 	ends := w.cluster.EndOffsets(t, "raw")
-	k.id = w.finish(ends)
+	if id := w.finish(ends); k.id == "" {
+		k.id = id
+	} else if id != k.id {
+		t.Errorf("artifact %s, want %s, wherever its records go", id, k.id)
+	}
 	all, _ := w.written()
 	if err := oracle.Check(ends, all...); err != nil {
 		t.Error(err)
 	}
-	w, _ = k.topic(t)
+	w, _ = k.topic(t, outputs)
 	log := filepath.Join(w.dir, "calls")
 	cmd, stderr := w.start(k.strace, "-f", "-o", log, "-e", "trace="+strings.Join(killCalls, ","))
 	ended := w.untilWritten(cmd, stderr, ends)
@@ -136,7 +143,7 @@ func (k *killing) calm(t *testing.T) {
 		t.Fatalf("calls until the checkpoints are removed: %v, and behind: %v, want some", before, behind)
 	}
 	t.Logf("calls of a thread at most: %v until the checkpoints are removed, %v behind", before, behind)
-	k.calls = map[string]map[string]int{"fit": before, "freeze": before, "normalize": behind}
+	k.calls[outputs] = map[string]map[string]int{"fit": before, "freeze": before, "normalize": behind}
 }
 
 var (
@@ -170,8 +177,8 @@ func countCalls(log []byte) (before, behind map[string]int) {
 
 // round kills a run on a new topic some times, fewer if it gets to the end, and
 // checks what comes of it.
-func (k *killing) round(t *testing.T, kills int) {
-	w, oracle := k.topic(t)
+func (k *killing) round(t *testing.T, outputs, kills int) {
+	w, oracle := k.topic(t, outputs)
 	ends := w.cluster.EndOffsets(t, "raw")
 	var points []string
 	defer func() {
@@ -180,8 +187,11 @@ func (k *killing) round(t *testing.T, kills int) {
 		}
 	}()
 	phase := "fit"
+	if k.r.IntN(2) == 0 {
+		phase = w.begun()
+	}
 	for range kills {
-		call, n := k.draw(phase)
+		call, n := k.draw(k.calls[outputs][phase])
 		points = append(points, fmt.Sprintf("%s %d", call, n))
 		if phase = k.kill(w, call, n); phase == "" {
 			break
@@ -196,11 +206,24 @@ func (k *killing) round(t *testing.T, kills int) {
 	}
 }
 
-// draw returns a call and a number of it that the next run may come to, the one
-// before having died in a phase: now one of all calls, now one of a kind, so that
-// rare kinds have their turn and what follows many calls too.
-func (k *killing) draw(phase string) (call string, n int) {
-	calls := k.calls[phase]
+// begun lets a run get to the normalize pass and kills it there.
+func (w *worker) begun() (phase string) {
+	w.Helper()
+	cmd, stderr := w.start()
+	for end := time.Now().Add(patience); !strings.Contains(stderr.String(), "normalizing"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			w.Fatalf("it does not normalize after %v\n%s", patience, stderr)
+		}
+	}
+	w.killTraced(cmd)
+	_ = cmd.Wait() // killed
+	return "normalize"
+}
+
+// draw returns a call and a number of it that the next run may come to, of those
+// that follow where the one before has died: now one of all calls, now one of a
+// kind, so that rare kinds have their turn and what follows many calls too.
+func (k *killing) draw(calls map[string]int) (call string, n int) {
 	kinds := slices.Sorted(maps.Keys(calls))
 	call = kinds[k.r.IntN(len(kinds))]
 	if k.r.IntN(2) == 0 {

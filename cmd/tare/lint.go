@@ -36,11 +36,6 @@ func (a *app) runLint(paths []string) error {
 		for _, w := range c.Warnings() {
 			a.say("warning: %v", w)
 		}
-		if c.Source.Kafka != nil {
-			if _, err := outputsOf(c); err != nil {
-				a.say("warning: %s: tare run: %v", path, err)
-			}
-		}
 		plan := planOf(c)
 		if err := plan.Validate(); err != nil {
 			all = append(all, config.Problem{File: path, Line: 1, Col: 1, Message: err.Error()})

@@ -58,7 +58,7 @@ func (a *app) progress(verb string, source measured, records **atomic.Int64) (do
 
 func progressLine(verb string, records, read, total int64, elapsed time.Duration) string {
 	line := fmt.Sprintf("%s: %d records, %.0f/s", verb, records, float64(records)/elapsed.Seconds())
-	if total > 0 && read > 0 {
+	if total > 0 && read > 0 && read <= total { // exact quantiles take several times all
 		share := float64(read) / float64(total)
 		left := time.Duration(float64(elapsed) * (1 - share) / share).Round(time.Second)
 		line += fmt.Sprintf(", %.0f %%, %v left", 100*share, left)

@@ -97,7 +97,7 @@ difference, 4 training data is gone, 5 artifact refused, 6 freeze refused,
 	}
 	root.PersistentPreRun = func(*cobra.Command, []string) { a.ran = true }
 	root.AddCommand(a.demo(), a.fit(), a.transform(), a.inverse(), a.runPipeline(), a.inspect(), a.explain(),
-		a.verify(), a.freeze(), a.status(), a.lint(), a.schema(), a.version())
+		a.verify(), a.dryRun(), a.freeze(), a.status(), a.lint(), a.schema(), a.version())
 	return root
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,10 +59,13 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	if err := source.Rereadable(); err != nil {
 		return usageError{err}
 	}
+	if strings.Contains(c.Sink.File.Path, "{split}") {
+		return usagef("sink.file.path: {split} needs source.kafka: what files become goes to one file")
+	}
 	o := &outputs{
 		artifact:  filepath.Join(c.State.Dir, artifactName(c)),
-		out:       c.Sink.File.Path,
-		dead:      c.DeadLetter.File.Path,
+		out:       outputNames(c.Sink.File.Path, c.Revision)[0],
+		dead:      outputNames(c.DeadLetter.File.Path, c.Revision)[0],
 		deadLimit: c.DeadLetter.Limit,
 		force:     force,
 	}

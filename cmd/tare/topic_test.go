@@ -73,8 +73,6 @@ features:
   - {name: flow, pre: log1p, scaler: standard}
   - {name: valve, scaler: minmax}
 cutoff: {event_time: 2026-03-01T00:00:00Z, gap: 1h, out_of_orderness: 2m}
-sink: {kafka: {topic: "normalized.{split}", replication: 1}}
-dead_letter: {kafka: {topic: rejected, replication: 1}}
 state: {checkpoint: 100ms}
 http: {listen: off}
 `
@@ -86,14 +84,34 @@ type worker struct {
 	cluster     *kafkatest.Cluster
 }
 
+// plantOutputs are ways to write the plant: to topics, to a file for each split
+// and a topic, to topics and a file, to files.
+var plantOutputs = []string{`
+sink: {kafka: {topic: "normalized.{split}", replication: 1}}
+dead_letter: {kafka: {topic: rejected, replication: 1}}
+`, `
+sink: {file: {path: "normalized-{split}.jsonl"}}
+dead_letter: {kafka: {topic: rejected, replication: 1}}
+`, `
+sink: {kafka: {topic: "normalized.{split}", replication: 1}}
+dead_letter: {file: {path: rejected.jsonl}}
+`, `
+sink: {file: {path: all.jsonl}}
+dead_letter: {file: {path: rejected.jsonl}}
+`}
+
+// plantTopics are the topics among them.
+var plantTopics = []string{"normalized.train", "normalized.gap", "normalized.live", "rejected"}
+
 func newWorker(t *testing.T, c *kafkatest.Cluster) *worker {
 	t.Helper()
-	w := &worker{t, tareBinary(t), t.TempDir(), c}
-	text := fmt.Sprintf(topicConfig, c.Brokers[0])
-	if err := os.WriteFile(filepath.Join(w.dir, "plant.yaml"), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return newWriter(t, c, 0)
+}
+
+// newWriter returns a worker that writes one of plantOutputs.
+func newWriter(t *testing.T, c *kafkatest.Cluster, outputs int) *worker {
+	t.Helper()
+	return workerWith(t, c, fmt.Sprintf(topicConfig, c.Brokers[0])+plantOutputs[outputs])
 }
 
 // A talk is what a process has said so far.
@@ -127,17 +145,26 @@ func (w *worker) start(by ...string) (cmd *exec.Cmd, stderr *talk) {
 	return cmd, stderr
 }
 
-var plantOutputs = []string{"normalized.train", "normalized.gap", "normalized.live", "rejected"}
-
-// written returns what the outputs hold, of those that exist.
+// written returns what the outputs hold, of those that exist: they are made at
+// different moments.
 func (w *worker) written() (all [][][]*kgo.Record, n int64) {
 	w.Helper()
-	for _, topic := range plantOutputs {
-		records := w.cluster.Consume(w.T, topic)
+	for _, topic := range plantTopics {
+		if w.exists(topic) {
+			all = append(all, w.cluster.Consume(w.T, topic))
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(w.dir, "*.jsonl"))
+	if err != nil {
+		w.Fatal(err)
+	}
+	for _, file := range files {
+		all = append(all, kafkatest.Lines(w.T, file, 4))
+	}
+	for _, records := range all {
 		for _, p := range records {
 			n += int64(len(p))
 		}
-		all = append(all, records)
 	}
 	return all, n
 }
@@ -183,23 +210,14 @@ func (w *worker) untilWritten(cmd *exec.Cmd, stderr *talk, ends []int64) <-chan 
 			w.Fatalf("not all is written after a minute\n%s", stderr)
 		}
 		if _, err := os.Stat(w.artifact()); err == nil && strings.Contains(stderr.String(), "normalizing") {
-			n := int64(0)
-			for _, topic := range plantOutputs {
-				if w.exists(topic) {
-					for _, p := range w.cluster.Consume(w.T, topic) {
-						n += int64(len(p))
-					}
-				}
-			}
-			if n >= want {
+			if _, n := w.written(); n >= want {
 				return ended
 			}
 		}
 	}
 }
 
-// exists reports whether the cluster has the topic: the outputs are made at
-// different moments.
+// exists reports whether the cluster has the topic.
 func (w *worker) exists(topic string) bool {
 	client, err := clientOf(&config.Cluster{Brokers: w.cluster.Brokers, ClientID: "test"}, nil)
 	if err != nil {
@@ -213,14 +231,18 @@ func (w *worker) exists(topic string) bool {
 // TestRunKilled kills tare run without a word at random moments of its life,
 // again and again. In the end the artifact is that of an undisturbed run, byte
 // for byte, and every record stands once in one of the outputs.
-func TestRunKilled(t *testing.T) { runKilled(t, kafkatest.Fake(t), 400*time.Millisecond) }
+func TestRunKilled(t *testing.T) {
+	for outputs := range plantOutputs {
+		t.Run(fmt.Sprint("outputs", outputs), func(t *testing.T) { runKilled(t, kafkatest.Fake(t), 400*time.Millisecond, outputs) })
+	}
+}
 
 // TestRunKilledReal does so on Apache Kafka.
 func TestRunKilledReal(t *testing.T) {
-	runKilled(t, kafkatest.Real(t, kafkatest.Options{Own: true}), 1500*time.Millisecond)
+	runKilled(t, kafkatest.Real(t, kafkatest.Options{Own: true}), 1500*time.Millisecond, 1)
 }
 
-func runKilled(t *testing.T, c *kafkatest.Cluster, within time.Duration) {
+func runKilled(t *testing.T, c *kafkatest.Cluster, within time.Duration, outputs int) {
 	kills := 6
 	if text := os.Getenv("TARE_KILLS"); text != "" {
 		kills, _ = strconv.Atoi(text)
@@ -236,7 +258,7 @@ func runKilled(t *testing.T, c *kafkatest.Cluster, within time.Duration) {
 	plantTopic(t, calm.cluster, "raw")
 	want := calm.finish(calm.cluster.EndOffsets(t, "raw"))
 
-	w := newWorker(t, c)
+	w := newWriter(t, c, outputs)
 	oracle := plantTopic(t, w.cluster, "raw")
 	for range kills {
 		cmd, stderr := w.start()

@@ -8,6 +8,7 @@ import (
 
 	"tare/fit"
 	"tare/record"
+	"tare/schema"
 	"tare/sink"
 	"tare/store"
 	"tare/stream"
@@ -31,8 +32,8 @@ by their time alone: train, gap or live; what came late is known to 'tare run'.`
 	flags.StringVar(&o.unknownSeries, "unknown-series", "", "missing, dead_letter, drop, passthrough or fail (default: the artifact's)")
 	flags.StringVar(&o.onError, "on-error", "", "continue or fail (default: the artifact's)")
 	flags.StringVar(&o.value, "value", "", "replace, features or vector (default: the artifact's)")
-	flags.StringVar(&o.dtype, "dtype", "", "float64 or float32 (default: the artifact's)")
-	flags.StringVar(&o.missing, "missing", "", "nan, zero or mask, in vectors (default: the artifact's)")
+	flags.StringVar(&o.dtype, "dtype", "", "float64 or float32; int16 or uint8 of packed numbers (default: the artifact's)")
+	flags.StringVar(&o.missing, "missing", "", "nan, zero or mask, of packed numbers (default: the artifact's)")
 	flags.StringVar(&o.meta, "meta", "", "headers, field or none (default: the artifact's)")
 	return cmd
 }
@@ -94,7 +95,7 @@ func (a *app) runTransform(cmd *cobra.Command, o *transformOptions, args []strin
 	override(&m.Normalize.UnknownSeries, o.unknownSeries)
 	override(&m.Normalize.OnError, o.onError)
 	override(&m.Output.Value, o.value)
-	if m.Output.Value == record.Vector {
+	if m.Output.Value == record.Vector || m.Record.Format == schema.Binary {
 		m.Output.Meta = record.MetaNone // there is no place for it
 	}
 	override(&m.Output.Dtype, o.dtype)
@@ -107,7 +108,7 @@ func (a *app) runTransform(cmd *cobra.Command, o *transformOptions, args []strin
 		return usagef("unknown_series is dead_letter: name a file with --dead-letter")
 	}
 	m.Normalize.Emit = store.EmitAll
-	source, err := a.inputs(args, m.Record.Format)
+	source, err := a.inputs(args, &m.Record)
 	if err != nil {
 		return err
 	}

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"tare/fit"
 	"tare/frozen"
 	"tare/store"
 	"tare/stream"
@@ -21,9 +23,11 @@ func (a *app) verify() *cobra.Command {
 		Use:   "verify -a ARTIFACT [-c CONFIG] [FILE...]",
 		Short: "Learn again from the recorded ranges: the same bytes must come out",
 		Long: `verify reads the training stretch that the artifact records, from the files it
-was learned from or those of the configuration, learns from it anew, and compares
-what comes out with the artifact byte by byte. Exit code 3: they differ, and
-where; 4: the stretch is no longer all there.`,
+was learned from or those of the configuration, learns from it anew, with exact
+quantiles where it has them, and compares what comes out with the artifact byte
+by byte. Exit code 3: they differ, and
+where; 4: the stretch is no longer all there, or, of an artifact that is not
+complete, other offsets are gone than were.`,
 		Example: `  tare verify -a plant.npz train.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.runVerify(cmd.Context(), path, configPath, args)
@@ -60,17 +64,13 @@ func (a *app) learnedFrom(ctx context.Context, m *store.Manifest, configPath str
 			return nil, nil, err
 		}
 		if c.Source.Kafka != nil {
-			starts := stream.Start{At: stream.AtOffsets, Offsets: map[int32]int64{}}
-			for _, r := range m.Ranges {
-				starts.Offsets[r.Partition] = r.Start
-			}
-			return openTopic(ctx, c.Source.Kafka, starts)
+			return a.openRanges(ctx, c.Source.Kafka, m)
 		}
 		if args, err = expand(c.Source.File.Paths); err != nil {
 			return nil, nil, err
 		}
 	}
-	files, err := a.files(args, m.Record.Format)
+	files, err := a.files(args, &m.Record)
 	return files, func() {}, err
 }
 
@@ -80,6 +80,9 @@ func (a *app) replay(ctx context.Context, artifact *store.Artifact, source measu
 	done := a.progress("replaying", source, &fitter.Records)
 	replayed, err := fitter.Run(ctx)
 	done()
+	if err == nil && sharp(artifact.Frozen) {
+		err = a.sharpen(ctx, &fitter, source, replayed, nil)
+	}
 	if err != nil {
 		return err
 	}
@@ -90,6 +93,17 @@ func (a *app) replay(ctx context.Context, artifact *store.Artifact, source measu
 	return a.compare(artifact, result)
 }
 
+// sharp reports whether all quantiles that were to be exact are. If not, none has
+// been read again.
+func sharp(f *frozen.Frozen) bool {
+	for i := range f.Features() {
+		if slices.Contains(f.Learned(i).Exact, false) {
+			return false
+		}
+	}
+	return true
+}
+
 func (a *app) compare(artifact *store.Artifact, again *stream.Result) error {
 	id, err := store.WriteArtifact(io.Discard, &again.Manifest, again.Frozen)
 	if err != nil {
@@ -98,7 +112,14 @@ func (a *app) compare(artifact *store.Artifact, again *stream.Result) error {
 	if id == artifact.ID {
 		fmt.Fprintf(a.stdout, "verified: %d records in %s give the same bytes, %s\n", artifact.Manifest.Records.Train,
 			plural(len(artifact.Manifest.Ranges), "range", "ranges"), id)
+		if gone := artifact.Manifest.Gone(); gone > 0 {
+			fmt.Fprintf(a.stdout, "it is incomplete: the same %d offsets of the ranges were gone when it was learned; what they held is not known\n", gone)
+		}
 		return nil
+	}
+	if !slices.EqualFunc(artifact.Manifest.Ranges, again.Manifest.Ranges, func(x, y fit.Range) bool { return x.Gone == y.Gone }) {
+		return &stream.LossError{Message: fmt.Sprintf("the artifact is incomplete and cannot be proven: of its ranges %d offsets were gone when it was learned, and %d are gone now",
+			artifact.Manifest.Gone(), again.Manifest.Gone())}
 	}
 	fmt.Fprintf(a.stdout, "the replay gives artifact %s, not %s\n", id, artifact.ID)
 	for _, line := range differences(artifact, again) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,7 @@ func planOf(c *config.Config) *fit.Plan {
 	plan := &fit.Plan{
 		Record: schema.Schema{
 			Format:   schema.Format(c.Record.Format),
+			DType:    schema.DType(c.Record.DType),
 			Series:   schema.Series(c.Record.Series),
 			Time:     schema.Time{},
 			BadValue: schema.BadValue(c.Record.BadValue),
@@ -44,14 +46,19 @@ func planOf(c *config.Config) *fit.Plan {
 	}
 	for i := range c.Features {
 		f := &c.Features[i]
-		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Field})
-		plan.Features = append(plan.Features, featureOf(f))
+		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Field, Shape: f.Shape})
+		plan.Features = append(plan.Features, featureOf(f, c.Scope))
 	}
 	return plan
 }
 
-func featureOf(f *config.Feature) frozen.Feature {
-	out := frozen.Feature{Name: f.Name, Scaler: scale.Spec(f.Scaler), Impute: frozen.Impute(f.Impute)}
+// featureOf returns how a feature is learned in a file with the given scope.
+func featureOf(f *config.Feature, scope string) frozen.Feature {
+	out := frozen.Feature{Name: f.Name, Scaler: scale.Spec(f.Scaler), Impute: frozen.Impute(f.Impute), Exact: f.Exact,
+		Shape: f.Shape, Per: f.Per, Fixed: (*frozen.Fixed)(f.Fixed)}
+	if f.Fixed == nil && cmp.Or(f.Scope, scope) == frozen.ScopeGlobal {
+		out.Scope = frozen.ScopeGlobal
+	}
 	for _, p := range f.Pre {
 		out.Pre = append(out.Pre, scale.Pre(p))
 	}
@@ -97,13 +104,17 @@ func (a *app) sourceOf(c *config.Config, args []string) (*stream.Files, error) {
 			return nil, err
 		}
 	}
-	return a.files(paths, schema.Format(c.Record.Format))
+	return a.files(paths, &planOf(c).Record)
 }
 
-func (a *app) files(paths []string, format schema.Format) (*stream.Files, error) {
-	files, err := stream.NewFiles(paths, format, a.stdin)
+// files opens files of records of a schema.
+func (a *app) files(paths []string, s *schema.Schema) (*stream.Files, error) {
+	files, err := stream.NewFiles(paths, s.Format, a.stdin)
 	if err != nil {
 		return nil, usageError{err}
+	}
+	if size, fixed := record.FrameOf(s); fixed {
+		files.Frame = size
 	}
 	return files, nil
 }
@@ -132,13 +143,21 @@ func expand(patterns []string) ([]string, error) {
 // stamped and have any magnitude.
 func decoders(s *schema.Schema, normalized bool) stream.NewDecoder {
 	return func(header []byte) (record.Decoder, error) {
-		if s.Format == schema.CSV {
+		switch s.Format {
+		case schema.CSV:
 			d, err := record.NewCSV(s, header)
 			if err != nil {
 				return nil, err
 			}
 			if len(d.Missing()) == len(s.Features) {
 				return nil, fmt.Errorf("the header names no column of any feature: there are %.200q", header)
+			}
+			d.AcceptStamped, d.AnyMagnitude = normalized, normalized
+			return d, nil
+		case schema.Binary:
+			d, err := record.NewBinary(s)
+			if err != nil {
+				return nil, err
 			}
 			d.AcceptStamped, d.AnyMagnitude = normalized, normalized
 			return d, nil
@@ -243,11 +262,11 @@ func openArtifact(path string) (*store.Artifact, error) {
 }
 
 // inputs returns the files that the arguments name, standard input for none.
-func (a *app) inputs(args []string, format schema.Format) (*stream.Files, error) {
+func (a *app) inputs(args []string, s *schema.Schema) (*stream.Files, error) {
 	if len(args) == 0 {
 		args = []string{stream.Stdin}
 	}
-	return a.files(args, format)
+	return a.files(args, s)
 }
 
 func (a *app) say(format string, args ...any) { fmt.Fprintf(a.stderr, format+"\n", args...) }
