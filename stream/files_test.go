@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -68,6 +69,53 @@ func TestLines(t *testing.T) {
 	f("\ufeffa\n\ufeffb\n", schema.JSON, "", "a", "\ufeffb")
 	long := strings.Repeat("z", 3*startBuffer)
 	f("a\n"+long+"\nb\n", schema.JSON, "", "a", long, "b")
+}
+
+// TestFrames cuts a file into records of a fixed size; what is torn at its end is
+// one too, and nothing in the bytes means anything.
+func TestFrames(t *testing.T) {
+	f := func(in string, frame int, want ...string) {
+		t.Helper()
+		for name, wrap := range map[string]func(io.Reader) io.Reader{
+			"whole": func(r io.Reader) io.Reader { return r }, "bytes": iotest.OneByteReader,
+			"halves": iotest.HalfReader, "eof with data": iotest.DataErrReader,
+		} {
+			files, err := NewFiles([]string{Stdin}, schema.Binary, wrap(strings.NewReader(in)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			files.Frame = frame
+			_, got, err := read(t, files, 0)
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%.20q in frames of %d by %s: %.100q, %v; want %.100q", in, frame, name, got, err, want)
+			}
+		}
+	}
+	f("", 3)
+	f("abc", 3, "abc")
+	f("abcdef", 3, "abc", "def")
+	f("abcdefg", 3, "abc", "def", "g")
+	f("ab", 3, "ab")
+	f("\n\n\ufeff", 1, "\n", "\n", "\xef", "\xbb", "\xbf")
+	f("\ufeffa\r\n", 3, "\ufeff", "a\r\n")
+	long := strings.Repeat("z", 3*startBuffer)
+	f(long+long+"y", 3*startBuffer, long, long, "y")
+	dir := t.TempDir()
+	gz, zst := compressed(t, "abcdefg")
+	for name, data := range map[string][]byte{"a.u8": []byte("abcdefg"), "b.u8.gz": gz, "c.u8.zst": zst} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		files, err := NewFiles([]string{path}, schema.Binary, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files.Frame = 3
+		if _, got, err := read(t, files, 0); err != nil || !slices.Equal(got, []string{"abc", "def", "g"}) {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
 }
 
 func TestNoHeader(t *testing.T) {

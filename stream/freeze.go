@@ -31,6 +31,25 @@ func (f *Fit) merge() *fit.Merged {
 	return f.merged
 }
 
+// Judge refuses a fit that learned nothing, although something was to be learned,
+// or came too late to more than the share maxLate of its records.
+func (f *Fit) Judge(maxLate float64) error {
+	if all(f.Plan.Features, func(x *frozen.Feature) bool { return x.Fixed != nil }) {
+		return nil
+	}
+	counts := f.Counts()
+	return counts.Judge(&f.Plan.Cutoff, maxLate)
+}
+
+func all(features []frozen.Feature, is func(*frozen.Feature) bool) bool {
+	for i := range features {
+		if !is(&features[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // Freeze merges the partitions and derives the parameters, once. Features that
 // require exact quantiles want Fitter.Sharpen before.
 func (f *Fit) Freeze(id Identity) (*Result, error) {
@@ -39,7 +58,7 @@ func (f *Fit) Freeze(id Identity) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fr.Series().Len() == 0 {
+	if fr.Series().Len() == 0 && !all(f.Plan.Features, (*frozen.Feature).Shared) {
 		return nil, &fit.Refusal{Message: "no series has enough training records (normalize.min_samples)"}
 	}
 	r := &Result{Frozen: fr, Merged: merged, Manifest: store.Manifest{

@@ -286,8 +286,7 @@ func (l *life) freeze(ctx context.Context, all []*fitting) (*store.Artifact, err
 		learned.Partitions = append(learned.Partitions, f.part)
 		states = append(states, f.state)
 	}
-	counts := learned.Counts()
-	if err := counts.Judge(&l.Plan.Cutoff, l.MaxLate); err != nil {
+	if err := learned.Judge(l.MaxLate); err != nil {
 		return nil, err
 	}
 	learned.merged = fit.Merge(l.Plan, states)

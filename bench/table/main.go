@@ -53,6 +53,10 @@ var rows = []row{
 	{"normalize pass, `quantile`, a record", passes + "Transform/tare/quantile", cpu, 0, nil},
 	{"array, `standard`, a value", passes + "Array/standard", cpu, 5, nil},
 	{"array, `quantile` to normal, a value", passes + "Array/quantile-normal", cpu, 50, nil},
+	{"spectrum of 64 packed float32 to its standardized logarithms, a number", passes + "Packed/transform/spectra", cpu, 25, nil},
+	{"image of 3 x 224 x 224 bytes to float32, by channel, a number", passes + "Packed/transform/images", cpu, 2.5, nil},
+	{"the same learned, a number of spectra", passes + "Packed/fit/spectra", cpu, 0, nil},
+	{"of images", passes + "Packed/fit/images", cpu, 0, nil},
 	{"moments in blocks of 32, a value", libraries + "Moments/tare-blocks", cpu, 3, []peer{
 		{"plain Welford", libraries + "Moments/plain-welford", 0.5}, {"gonum, all values at once", libraries + "Moments/gonum-batch", 0}}},
 	{"a stream's moments, minimum and maximum, a value", libraries + "Moments/tare", cpu, 0, []peer{

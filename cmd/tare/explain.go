@@ -100,14 +100,18 @@ func (e *explainer) record(row *record.Row) error {
 	m := &e.artifact.Manifest
 	fmt.Fprintf(e.out, "series %q%s\n", row.Series, e.when(row))
 	id := e.artifact.Frozen.Find(row.Series)
-	if id == frozen.Unknown {
+	if id == frozen.Unknown && keyed(e.artifact.Frozen) {
 		fmt.Fprintf(e.out, "  unknown: not in the artifact, or fewer than %d training records; unknown_series is %s\n", m.MinSamples, m.Normalize.UnknownSeries)
-		return nil
 	}
+	x := row.Numbers
 	for i := range m.Features {
-		if err := e.feature(i, row, id); err != nil {
-			return err
+		f := &m.Features[i]
+		if id != frozen.Unknown || f.Shared() {
+			if err := e.feature(i, row.Series, x[:f.Size()], id); err != nil {
+				return err
+			}
 		}
+		x = x[f.Size():]
 	}
 	return nil
 }
@@ -119,10 +123,29 @@ func (e *explainer) when(row *record.Row) string {
 	return fmt.Sprintf(", time %v, split %v", fit.Instant(row.Time), e.artifact.Manifest.Cutoff.SplitAlone(row.Time))
 }
 
-func (e *explainer) feature(i int, row *record.Row, id int32) error {
+// feature explains the numbers of a feature, of an array the first ones.
+func (e *explainer) feature(i int, series []byte, x []float64, id int32) error {
+	for number := range min(len(x), numbersShown) {
+		if err := e.number(i, series, number, x[number], id); err != nil {
+			return err
+		}
+	}
+	if more := len(x) - numbersShown; more > 0 {
+		fmt.Fprintf(e.out, "  %s: %s\n", shapeText(&e.artifact.Manifest.Features[i]), plural(more, "more number", "more numbers"))
+	}
+	return nil
+}
+
+func (e *explainer) number(i int, series []byte, number int, x float64, id int32) error {
 	spec, l := &e.artifact.Manifest.Features[i], e.artifact.Frozen.Learned(i)
-	t := e.artifact.Frozen.Explain(i, row.Numbers[i], id)
-	fmt.Fprintf(e.out, "  %s: %s, learned from %s (%d missing)\n", spec.Name, spec.Scaler.Kind, plural(int(l.Count[id]), "value", "values"), l.Missing[id])
+	t := e.artifact.Frozen.ExplainAt(i, number, x, id)
+	group := spec.Layout().Group(number)
+	entry := e.artifact.Frozen.Entry(i, id) + group
+	fmt.Fprintf(e.out, "  %s: %s", numberText(spec, number), scalerText(spec))
+	if spec.Fixed == nil {
+		fmt.Fprintf(e.out, ", learned from %s (%d missing)", plural(int(l.Count[entry]), "value", "values"), l.Missing[entry])
+	}
+	fmt.Fprintln(e.out)
 	e.line("raw", full(t.Raw))
 	for k, x := range t.Pre {
 		e.line(spec.Pre[k].Kind, full(x))
@@ -131,15 +154,15 @@ func (e *explainer) feature(i int, row *record.Row, id int32) error {
 		e.line("imputed", full(t.In)+" ("+spec.Impute.Kind+")")
 	}
 	e.params(spec, t.Params)
-	if text := exactText(marksOf(e.artifact.Frozen, i, id)); text != "" {
+	if text := exactText(marksOf(l, entry)); text != "" {
 		e.line("quantiles", strings.TrimPrefix(text, ", "))
 	}
 	e.line("normalized", full(t.Normalized))
-	if err := e.percentile(i, row.Series, t.In); err != nil {
+	if err := e.percentile(i, group, series, t.In); err != nil {
 		return err
 	}
-	if t.OutOfRange {
-		e.line("warning", beyond(t.In, l.Min[id], l.Max[id]))
+	if t.OutOfRange && spec.Fixed == nil {
+		e.line("warning", beyond(t.In, l.Min[entry], l.Max[entry]))
 	}
 	return nil
 }
@@ -161,11 +184,11 @@ func (e *explainer) params(spec *frozen.Feature, p []float64) {
 }
 
 // percentile tells where a value lies among those it was learned from.
-func (e *explainer) percentile(feature int, series []byte, x float64) error {
+func (e *explainer) percentile(feature, group int, series []byte, x float64) error {
 	if e.companion == nil || x != x {
 		return nil
 	}
-	q, ok, err := e.companion.Quantiles(feature, series)
+	q, ok, err := e.companion.Group(group).Quantiles(feature, series)
 	if err != nil || !ok {
 		return err
 	}

@@ -155,7 +155,7 @@ func (a *app) learn(ctx context.Context, c *config.Config, source measured, path
 	}
 	counts := learned.Counts()
 	a.say("%s", describeFit(&counts))
-	if err := counts.Judge(&plan.Cutoff, c.Cutoff.MaxLate); err != nil {
+	if err := learned.Judge(c.Cutoff.MaxLate); err != nil {
 		return nil, nil, err
 	}
 	err = a.sharpen(ctx, &fitter, source, learned, func(loss *stream.LossError) {
@@ -190,7 +190,7 @@ func (a *app) sharpen(ctx context.Context, f *stream.Fitter, source measured, le
 // slips in the names of their fields.
 func (a *app) warnOfNothing(plan *fit.Plan, r *stream.Result) {
 	for i, f := range plan.Record.Features {
-		if p := &r.Manifest.Pooled[i]; p.Count+p.Domain == 0 {
+		if p := &r.Manifest.Pooled[i]; p.Count+p.Domain == 0 && plan.Features[i].Fixed == nil {
 			a.say("warning: feature %q: no training record holds a value in field %q", f.Name, f.Field)
 		}
 	}

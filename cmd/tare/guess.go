@@ -35,6 +35,9 @@ func (a *app) guessConfig(g *guess, paths []string) (*config.Config, error) {
 	c.Pipeline = pipelineName(paths[0])
 	c.Source.File.Paths = paths
 	c.Record.Format = formatOf(g.format, paths[0])
+	if err := oneOf("format", c.Record.Format, []string{string(schema.JSON), string(schema.CSV)}); err != nil {
+		return nil, err
+	}
 	if g.series != "" {
 		c.Record.Series.Fields = strings.Split(g.series, ",")
 		c.Record.Series.List = len(c.Record.Series.Fields) > 1
@@ -52,6 +55,11 @@ func (a *app) guessConfig(g *guess, paths []string) (*config.Config, error) {
 	for _, name := range sample.mixed() {
 		a.say("field %s is left out: not all of its values are numbers", name)
 	}
+	for _, name := range sample.names {
+		if f := sample.fields[name]; f.shape != nil {
+			a.say("field %s is left out: it holds arrays, which a configuration (-c) takes as {name: %s, field: %s, shape: [%s]}", name, f.feature(), name, extents(f.shape))
+		}
+	}
 	for _, field := range sample.numeric() {
 		if field.name != g.time && !slices.Contains(c.Record.Series.Fields, field.name) {
 			c.Features = append(c.Features, config.Feature{Name: unused(c.Features, field.feature()), Field: field.name, Scaler: config.NewScaler("standard")})
@@ -66,6 +74,9 @@ func (a *app) guessConfig(g *guess, paths []string) (*config.Config, error) {
 	}
 	return reparse(c)
 }
+
+// extents lists those of a shape as YAML.
+func extents(shape []int) string { return strings.Trim(indexed(shape), "[]") }
 
 // unused returns a name that no feature has yet: name, or name with a number.
 func unused(features []config.Feature, name string) string {
@@ -154,6 +165,7 @@ type row struct {
 type cell struct {
 	name, text      string
 	number, missing bool
+	shape           []int // of an array of numbers
 }
 
 type field struct {
@@ -161,6 +173,7 @@ type field struct {
 	numbers int
 	others  int // neither numbers nor missing
 	example string
+	shape   []int // of the first array of numbers
 }
 
 func (f *field) feature() string {
@@ -197,7 +210,7 @@ func (s *sample) mixed() (names []string) {
 
 // see takes in one value of the row that is being read.
 func (r *row) see(s *sample, name, text string, number, missing bool) {
-	r.cells = append(r.cells, cell{name, text, number, missing})
+	r.cells = append(r.cells, cell{name: name, text: text, number: number, missing: missing})
 	if name == s.time {
 		r.time = text
 	}
@@ -242,6 +255,9 @@ func (f *field) see(c *cell) {
 	}
 	if f.example == "" {
 		f.example = c.text
+	}
+	if f.shape == nil {
+		f.shape = c.shape
 	}
 }
 
@@ -353,8 +369,9 @@ func (s *sample) object(d *json.Decoder, r *row, prefix string, depth int) error
 			if v == '{' {
 				err = s.object(d, r, name+".", depth-1)
 			} else {
-				err = skipArray(d)
-				r.see(s, name, "", false, false)
+				var shape []int
+				shape, err = array(d, schema.MaxRank)
+				r.cells = append(r.cells, cell{name: name, shape: shape})
 			}
 			if err != nil {
 				return err
@@ -371,7 +388,47 @@ func (s *sample) object(d *json.Decoder, r *row, prefix string, depth int) error
 	return err
 }
 
-func skipArray(d *json.Decoder) error {
+// array reads an array behind its bracket and returns its shape: nil unless all in
+// it are numbers, or missing, and nest evenly, no deeper than rank.
+func array(d *json.Decoder, rank int) (shape []int, err error) {
+	if rank == 0 {
+		return nil, skip(d)
+	}
+	var inner []int
+	n, even := 0, true
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return nil, err
+		}
+		var of []int
+		switch t {
+		case json.Delim(']'):
+			if !even || n == 0 {
+				return nil, nil
+			}
+			return append([]int{n}, inner...), nil
+		case json.Delim('['):
+			of, err = array(d, rank-1)
+			even = even && of != nil
+		case json.Delim('{'):
+			err = skip(d)
+			even = false
+		default:
+			_, number := t.(json.Number)
+			even = even && (number || t == nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+		even = even && (n == 0 || slices.Equal(of, inner))
+		inner = of
+		n++
+	}
+}
+
+// skip reads an array or object to its end.
+func skip(d *json.Decoder) error {
 	for depth := 1; depth > 0; {
 		t, err := d.Token()
 		if err != nil {

@@ -142,10 +142,19 @@ func printFeatures(out io.Writer, artifact *store.Artifact) error {
 	fmt.Fprintln(w, "feature\tpre\tscaler\tvalues\tmissing\tdistinct\tmin\tmean\tsd\tmax\t")
 	for i := range m.Features {
 		f, p := &m.Features[i], &m.Pooled[i]
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t~%d\t%s\t%s\t%s\t%s\t\n", f.Name, preText(f.Pre), f.Scaler.Kind+exactText(artifact.Frozen.Learned(i).Exact), p.Count, p.Missing, p.Distinct,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t\n", shapeText(f), preText(f.Pre), scalerText(f)+exactText(artifact.Frozen.Learned(i).Exact), p.Count, p.Missing, distinctText(f, p),
 			short(float64(p.Min)), short(float64(p.Mean)), short(math.Sqrt(float64(p.Var))), short(float64(p.Max)))
 	}
 	return w.Flush()
+}
+
+// distinctText writes how many values there are, about; they are counted only of
+// numbers that are learned.
+func distinctText(f *frozen.Feature, p *fit.Pooled) string {
+	if f.Shape != nil || f.Fixed != nil {
+		return "-"
+	}
+	return fmt.Sprintf("~%d", p.Distinct)
 }
 
 // exactText tells whether quantiles are exact, of marks that say so; nothing of
@@ -194,8 +203,12 @@ type seriesReport struct {
 	Features []featureReport `json:"features"`
 }
 
+// A featureReport is a set of statistics of a feature: its only one, or that of
+// one group of an array.
 type featureReport struct {
 	Name    string                     `json:"name"`
+	Group   *int                       `json:"group,omitempty"`
+	Groups  int                        `json:"groups,omitempty"` // that there are, of which the first few are shown
 	Scaler  string                     `json:"scaler"`
 	Count   uint64                     `json:"count"`
 	Missing uint64                     `json:"missing"`
@@ -205,58 +218,100 @@ type featureReport struct {
 	Var     frozen.Number              `json:"data_var"`
 	Params  map[string][]frozen.Number `json:"params"`
 	Exact   []bool                     `json:"exact,omitempty"` // whether the quantiles are exact, where they are wanted so
+	Scope   string                     `json:"scope,omitempty"` // global: all series share it
+	Fixed   bool                       `json:"fixed,omitempty"` // nothing was learned
+
+	label, scaling string
 }
 
 func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
 	id := artifact.Frozen.Find([]byte(o.series))
-	if id == frozen.Unknown {
+	if id == frozen.Unknown && keyed(artifact.Frozen) {
 		return fmt.Errorf("series %q is not in the artifact%s", o.series, nearestSeries(artifact.Frozen, o.series))
 	}
 	report := reportSeries(artifact.Frozen, id)
 	if o.json {
 		return a.printJSON(report)
 	}
-	fmt.Fprintf(a.stdout, "series %q: %d training records\n\n", report.Series, report.Records)
+	if id == frozen.Unknown {
+		fmt.Fprint(a.stdout, "all series share these numbers\n\n")
+	} else {
+		fmt.Fprintf(a.stdout, "series %q: %d training records\n\n", report.Series, report.Records)
+	}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "feature\tscaler\tvalues\tmissing\tmin\tmean\tsd\tmax\tlearned\t")
 	for _, f := range report.Features {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t\n", f.Name, f.Scaler, f.Count, f.Missing, short(float64(f.Min)),
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t\n", f.label, f.scaling, f.Count, f.Missing, short(float64(f.Min)),
 			short(float64(f.Mean)), short(math.Sqrt(float64(f.Var))), short(float64(f.Max)), paramsText(&f))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for i := range artifact.Manifest.Features {
+		f := &artifact.Manifest.Features[i]
+		if more := f.Groups() - groupsShown; more > 0 {
+			fmt.Fprintf(a.stdout, "%s: %d more of %d sets of statistics; numpy.load opens all\n", f.Name, more, f.Groups())
+		}
+	}
+	return nil
 }
 
 func reportSeries(f *frozen.Frozen, id int32) seriesReport {
-	r := seriesReport{Series: string(f.Series().Name(id)), Records: f.Records()[id]}
-	for i, spec := range f.Features() {
-		l := f.Learned(i)
-		fr := featureReport{
-			Name: spec.Name, Scaler: spec.Scaler.Kind, Count: l.Count[id], Missing: l.Missing[id],
-			Min: frozen.Number(l.Min[id]), Max: frozen.Number(l.Max[id]), Mean: frozen.Number(l.Mean[id]), Var: frozen.Number(l.Var[id]),
-			Params: map[string][]frozen.Number{},
+	var r seriesReport
+	if id != frozen.Unknown {
+		r = seriesReport{Series: string(f.Series().Name(id)), Records: f.Records()[id]}
+	}
+	for i := range f.Features() {
+		for group := range min(f.Features()[i].Groups(), groupsShown) {
+			r.Features = append(r.Features, reportGroup(f, i, group, id))
 		}
-		fr.Exact = marksOf(f, i, id)
-		p, names := f.Params(i, id), spec.Scaler.Params()
-		for k, name := range names {
-			each := len(p) / len(names)
-			for _, x := range p[k*each : (k+1)*each] {
-				fr.Params[name] = append(fr.Params[name], frozen.Number(x))
-			}
-		}
-		r.Features = append(r.Features, fr)
 	}
 	return r
 }
 
-// marksOf tells of each group of a feature whether its quantiles are exact; nil if
-// they are not wanted so.
-func marksOf(f *frozen.Frozen, feature int, id int32) []bool {
-	marks := f.Learned(feature).Exact
-	if marks == nil {
+// reportGroup tells what was learned of one group of a feature.
+func reportGroup(f *frozen.Frozen, feature, group int, id int32) featureReport {
+	spec, l := &f.Features()[feature], f.Learned(feature)
+	missing := frozen.Number(math.NaN())
+	r := featureReport{Name: spec.Name, Scaler: spec.Scaler.Kind, Scope: spec.Scope, Fixed: spec.Fixed != nil,
+		Min: missing, Max: missing, Mean: missing, Var: missing,
+		Params: map[string][]frozen.Number{}, label: groupText(spec, group), scaling: scalerText(spec)}
+	if n := spec.Groups(); n > 1 {
+		r.Group, r.Groups = &group, n
+	}
+	entry := f.Entry(feature, id) + group
+	if !r.Fixed {
+		r.Count, r.Missing, r.Exact = l.Count[entry], l.Missing[entry], marksOf(l, entry)
+		r.Min, r.Max = frozen.Number(l.Min[entry]), frozen.Number(l.Max[entry])
+		r.Mean, r.Var = frozen.Number(l.Mean[entry]), frozen.Number(l.Var[entry])
+	}
+	p, names := paramsOf(f, feature, group, id), spec.Scaler.Params()
+	for k, name := range names {
+		each := len(p) / len(names)
+		for _, x := range p[k*each : (k+1)*each] {
+			r.Params[name] = append(r.Params[name], frozen.Number(x))
+		}
+	}
+	return r
+}
+
+// paramsOf returns what the scaler of a feature goes by in one group.
+func paramsOf(f *frozen.Frozen, feature, group int, id int32) []float64 {
+	if l := f.Learned(feature); l.Offsets != nil {
+		entry := f.Entry(feature, id) + group
+		return l.Params[l.Offsets[entry]:l.Offsets[entry+1]]
+	}
+	p, each := f.Params(feature, id), len(f.Features()[feature].Scaler.Params())
+	return p[group*each : (group+1)*each]
+}
+
+// marksOf tells of an entry whether its quantiles are exact; nil if they are not
+// wanted so.
+func marksOf(l *frozen.Learned, entry int) []bool {
+	if l.Exact == nil {
 		return nil
 	}
-	entry := f.Entry(feature, id)
-	return marks[entry : entry+f.Features()[feature].Groups()]
+	return l.Exact[entry : entry+1]
 }
 
 func paramsText(f *featureReport) string {

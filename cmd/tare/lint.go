@@ -8,6 +8,7 @@ import (
 
 	"tare/config"
 	"tare/fit"
+	"tare/frozen"
 )
 
 func (a *app) lint() *cobra.Command {
@@ -42,7 +43,11 @@ func (a *app) runLint(paths []string) error {
 			continue
 		}
 		state, artifact := fit.BytesPerSeries(plan)
-		fmt.Fprintf(a.stdout, "%s: ok; a series takes about %s while learning, %s in the artifact\n", path, bytesText(state), bytesText(artifact))
+		fmt.Fprintf(a.stdout, "%s: ok; a series takes about %s while learning, %s in the artifact", path, bytesText(state), bytesText(artifact))
+		if state, artifact := bytesShared(plan); state > 0 {
+			fmt.Fprintf(a.stdout, "; what all share %s and %s", bytesText(state), bytesText(artifact))
+		}
+		fmt.Fprintln(a.stdout)
 	}
 	if len(all) > 0 {
 		return &all
@@ -50,10 +55,28 @@ func (a *app) runLint(paths []string) error {
 	return nil
 }
 
+// bytesShared estimates what the statistics take that all series share: as much
+// as those of one series.
+func bytesShared(plan *fit.Plan) (state, artifact int) {
+	var one fit.Plan
+	for _, f := range plan.Features {
+		if f.Scope == frozen.ScopeGlobal {
+			f.Scope = ""
+			one.Features = append(one.Features, f)
+		}
+	}
+	state, artifact = fit.BytesPerSeries(&one)
+	name, nameInArtifact := fit.BytesPerSeries(new(fit.Plan))
+	return state - name, artifact - nameInArtifact
+}
+
 // bytesText writes a size with the unit that keeps it short.
 func bytesText(n int) string {
-	if n < 10_000 {
+	switch {
+	case n < 10_000:
 		return fmt.Sprintf("%d B", n)
+	case n < 10_000_000:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
 	}
-	return fmt.Sprintf("%.1f kB", float64(n)/1000)
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -69,7 +68,7 @@ type sampleReport struct {
 	Splits   splitReport    `json:"splits"`
 	Late     int            `json:"late"`     // of those in splits
 	Rejected map[string]int `json:"rejected"` // by reason
-	Missing  map[string]int `json:"missing"`  // by feature, of the accepted records
+	Missing  map[string]int `json:"missing"`  // by feature, of the accepted records; of an array all numbers
 	ScaledBy string         `json:"scaled_by,omitempty"`
 	Artifact string         `json:"artifact,omitempty"`
 	Shown    []example      `json:"shown"`
@@ -157,10 +156,13 @@ func (t *trial) split(l *look) (fit.Split, bool) {
 
 func (s *sampleReport) accept(plan *fit.Plan, row *record.Row) {
 	s.accepted++
-	for i, x := range row.Numbers {
-		if math.IsNaN(x) {
-			s.Missing[plan.Record.Features[i].Name]++
+	x := row.Numbers
+	for i := range plan.Record.Features {
+		f := &plan.Record.Features[i]
+		if !slices.ContainsFunc(x[:f.Size()], func(x float64) bool { return !math.IsNaN(x) }) {
+			s.Missing[f.Name]++
 		}
+		x = x[f.Size():]
 	}
 }
 
@@ -330,7 +332,7 @@ func (t *trial) judgeCutoff(r *dryReport, s *sampleReport) {
 
 // judgeUnknown tells of series that a frozen artifact does not know.
 func (t *trial) judgeUnknown(r *dryReport, s *sampleReport) {
-	if t.artifact == nil || s.accepted == 0 {
+	if t.artifact == nil || s.accepted == 0 || !keyed(t.artifact.Frozen) {
 		return
 	}
 	unknown := 0
@@ -347,6 +349,11 @@ func (t *trial) judgeUnknown(r *dryReport, s *sampleReport) {
 		level = stream.CheckFail
 	}
 	r.say(level, "series", "%d of %d records of the sample are of series that the artifact does not know (normalize.unknown_series is %s)", unknown, s.accepted, t.config.Normalize.UnknownSeries)
+}
+
+// keyed reports whether some feature has numbers for each series.
+func keyed(f *frozen.Frozen) bool {
+	return slices.ContainsFunc(f.Features(), func(f frozen.Feature) bool { return !f.Shared() })
 }
 
 // otherUnit returns the layout by which most times of the sample are of our days,
@@ -424,11 +431,14 @@ func (t *trial) example(l *look) example {
 		e.Reason, e.Detail = l.reason.String(), l.detail
 		return e
 	}
+	if t.plan.Record.Format == schema.Binary {
+		e.Before = packedText(l.message.Value, t.plan.Record.DType)
+	}
 	e.Series, e.Split, e.Late = l.series, l.split.String(), l.late
 	if after, ok := t.after[l.place]; ok && (t.config.Normalize.Emit != store.EmitLive || l.split == fit.Live) {
 		text := readably(after)
-		if t.config.Output.Value == string(record.Vector) {
-			text = vectorText(after, record.Dtype(t.config.Output.Dtype))
+		if t.config.Output.Value == string(record.Vector) || t.plan.Record.Format == schema.Binary {
+			text = packedText(after, schema.DType(t.config.Output.Dtype))
 		}
 		e.After = &text
 	}
@@ -446,21 +456,6 @@ func readably(value []byte) string {
 		return fmt.Sprintf("%s... (%d bytes)", strings.ToValidUTF8(text[:most], ""), len(value))
 	}
 	return text
-}
-
-// vectorText writes the numbers of a vector as a list.
-func vectorText(value []byte, dtype record.Dtype) string {
-	var list []string
-	for len(value) > 0 {
-		if dtype == record.Float32 {
-			list = append(list, short(float64(math.Float32frombits(binary.LittleEndian.Uint32(value)))))
-			value = value[4:]
-			continue
-		}
-		list = append(list, short(math.Float64frombits(binary.LittleEndian.Uint64(value))))
-		value = value[8:]
-	}
-	return "[" + strings.Join(list, ", ") + "]"
 }
 
 func (e *example) print(w io.Writer) {

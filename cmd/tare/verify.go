@@ -143,26 +143,43 @@ func differences(was *store.Artifact, now *stream.Result) (lines []string) {
 		return append(lines, fmt.Sprintf("%d series, %d before", now.Frozen.Series().Len(), was.Frozen.Series().Len()))
 	}
 	for i, f := range was.Frozen.Features() {
-		if n := differing(was.Frozen, now.Frozen, i); n > 0 {
-			lines = append(lines, fmt.Sprintf("feature %q differs in %s", f.Name, plural(n, "series", "series")))
+		if where := differing(was.Frozen, now.Frozen, i); where != "" {
+			lines = append(lines, fmt.Sprintf("feature %q differs in %s", f.Name, where))
 		}
 	}
 	return lines
 }
 
-// differing counts the series in which a feature has other numbers.
-func differing(was, now *frozen.Frozen, feature int) (n int) {
-	x, y := was.Learned(feature), now.Learned(feature)
+// differing says where a feature has other numbers: in how many series, or in
+// what all of them share; nothing if nowhere.
+func differing(was, now *frozen.Frozen, feature int) string {
+	if was.Features()[feature].Shared() {
+		if sameNumbers(was, now, feature, frozen.Unknown) {
+			return ""
+		}
+		return "what all series share"
+	}
+	n := 0
 	for id := range int32(was.Series().Len()) {
-		same := string(was.Series().Name(id)) == string(now.Series().Name(id)) &&
-			x.Count[id] == y.Count[id] && x.Missing[id] == y.Missing[id] &&
-			equal([]float64{x.Min[id], x.Max[id], x.Mean[id], x.Var[id]}, []float64{y.Min[id], y.Max[id], y.Mean[id], y.Var[id]}) &&
-			equal(was.Params(feature, id), now.Params(feature, id))
-		if !same {
+		if string(was.Series().Name(id)) != string(now.Series().Name(id)) || !sameNumbers(was, now, feature, id) {
 			n++
 		}
 	}
-	return n
+	if n == 0 {
+		return ""
+	}
+	return plural(n, "series", "series")
+}
+
+// sameNumbers compares what was learned of a feature in one series.
+func sameNumbers(was, now *frozen.Frozen, feature int, id int32) bool {
+	x, y := was.Learned(feature), now.Learned(feature)
+	from := was.Entry(feature, id)
+	to := from + was.Features()[feature].Entries(1)
+	return slices.Equal(x.Count[from:to], y.Count[from:to]) && slices.Equal(x.Missing[from:to], y.Missing[from:to]) &&
+		equal(x.Min[from:to], y.Min[from:to]) && equal(x.Max[from:to], y.Max[from:to]) &&
+		equal(x.Mean[from:to], y.Mean[from:to]) && equal(x.Var[from:to], y.Var[from:to]) &&
+		equal(was.Params(feature, id), now.Params(feature, id))
 }
 
 // equal compares numbers; NaN equals NaN.

@@ -9,6 +9,10 @@ file, and imports count for nobody.
 scikit-learn learns from arrays, one scaler a sensor, with exact quantiles; River
 learns record by record. Neither checks its input, has a cutoff, or writes what it
 has learned to a file.
+
+A second table has packed arrays beside numpy, for a number: spectra of 64 float32,
+each bin standardized behind a logarithm, and images of 3 x 224 x 224 bytes, each
+channel standardized, both to float32. numpy holds them all in memory.
 """
 
 from __future__ import annotations
@@ -124,27 +128,96 @@ def programs(tare, folder, data):
     return all_runs
 
 
+ARRAYS = {  # name: dtype, shape, keys of the feature, axes of one mean, arrays
+    "spectra": ("float32", (64,), "pre: log", (0,), 100_000),
+    "images": ("uint8", (3, 224, 224), "per: 0", (0, 2, 3), 200),
+}
+
+
+def write_arrays(path, dtype, shape, n):
+    """Write n arrays of random numbers above 0, one behind the other, and return their count."""
+    r = np.random.default_rng(1)
+    x = r.integers(0, 256, (n, *shape)) if dtype == "uint8" else np.exp(r.standard_normal((n, *shape)))
+    x.astype(dtype).tofile(path)
+    return x.size
+
+
+def numpy_load(path, dtype, shape, log):
+    x = np.fromfile(path, dtype).reshape(-1, *shape).astype(np.float32)
+    return np.log(x, out=x) if log else x
+
+
+def numpy_fit(path, dtype, shape, log, axes):
+    x = numpy_load(path, dtype, shape, log)
+    return [getattr(x, name)(axes, dtype=np.float64, keepdims=True).astype(np.float32)[0] for name in ("mean", "std")]
+
+
+def numpy_transform(path, dtype, shape, log, fitted, out):
+    x = numpy_load(path, dtype, shape, log)
+    x -= fitted[0]
+    x /= fitted[1]
+    x.tofile(out)
+
+
+def array_programs(tare, folder, name):
+    """Return the runs on one kind of arrays by name, as programs does, and how many numbers it has."""
+    dtype, shape, keys, axes, n = ARRAYS[name]
+    data, out, config, npz = (folder / f"{name}.{end}" for end in ("in", "out", "yaml", "npz"))
+    log = "log" in keys
+    count = write_arrays(data, dtype, shape, n)
+    config.write_text(
+        f"version: 1\npipeline: bench\nrecord: {{format: binary, dtype: {dtype}}}\n"
+        f"features: [{{name: {name}, shape: {list(shape)}, {keys}}}]\n"
+        "cutoff: {end: true}\noutput: {dtype: float32, meta: none}\n"
+    )
+
+    def cli(*args):
+        return lambda: subprocess.run([tare, *map(str, args)], check=True, stderr=subprocess.DEVNULL)
+
+    cli("fit", "-c", config, "-o", npz, data)()
+    fitted = numpy_fit(data, dtype, shape, log, axes)
+    return count, {
+        f"tare, {name}": (
+            cli("fit", "-c", config, "--force", "-o", npz, data),
+            cli("transform", "-a", npz, "--force", "-o", out, data),
+        ),
+        f"numpy, {name}": (
+            lambda: numpy_fit(data, dtype, shape, log, axes),
+            lambda: numpy_transform(data, dtype, shape, log, fitted, out),
+        ),
+    }
+
+
 def cpu():
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
+def measure(all_runs, n, digits):
+    """Print the median time of every run, for one of n."""
+    took = {name: ([], []) for name in all_runs}
+    for _ in range(RUNS):
+        for name, pair in all_runs.items():
+            for run, times in zip(pair, took[name]):
+                start = cpu()
+                run()
+                times.append(1e9 * (cpu() - start) / n)
+    for name, pair in took.items():
+        print(f"| {name} | {' | '.join(f'{statistics.median(t):,.{digits}f} ns' for t in pair)} |")
+
+
 def main(tare, n):
+    head = "| | learn | transform |\n|---|---|---|"
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         data = folder / "records.jsonl"
         records(data, n)
-        all_runs = programs(tare, folder, data)
-        took = {name: ([], []) for name in all_runs}
-        for _ in range(RUNS):
-            for name, pair in all_runs.items():
-                for run, times in zip(pair, took[name]):
-                    start = cpu()
-                    run()
-                    times.append(1e9 * (cpu() - start) / n)
-    print("| | learn | transform |\n|---|---|---|")
-    for name, pair in took.items():
-        print(f"| {name} | {' | '.join(f'{statistics.median(t):,.0f} ns' for t in pair)} |")
+        print(head)
+        measure(programs(tare, folder, data), n, 0)
+        print("\n" + head)
+        for name in ARRAYS:
+            count, all_runs = array_programs(tare, folder, name)
+            measure(all_runs, count, 1)
 
 
 if __name__ == "__main__":
