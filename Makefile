@@ -94,6 +94,13 @@ bench-python:
 	OMP_NUM_THREADS=1 $(CACHE)/peers/bin/python bench/peers/python/bench_peers.py $(CACHE)/tare > $(RESULTS)-python.txt
 	@cat $(RESULTS)-python.txt
 
+# The profile that go build takes for cmd/tare: both passes, in memory.
+.PHONY: pgo
+pgo:
+	mkdir -p $(CACHE)
+	go test -run '^$$' -bench 'Fit/tare|Transform/tare' -cpu 1 -benchtime 4s -cpuprofile $(CACHE)/passes.prof -o $(CACHE)/passes.test ./bench
+	go tool pprof -proto $(CACHE)/passes.prof > cmd/tare/default.pgo
+
 # Ten million records through both passes: the heap does not grow.
 memory:
 	TARE_LONG=1 go test -run TestFlatMemory -v ./bench

@@ -34,7 +34,7 @@ func (j *job) live() int     { return j.records / 2 }
 // checkpoints and exactly once. With digests, tare learns and writes robust
 // scores, where the plain program feeds its digests and writes z-scores.
 func commonWork(t *testing.T, out io.Writer, c *kafkatest.Cluster, s size) {
-	j := &job{cluster: c, in: c.Topic(t, partitions, nil), records: s.records}
+	j := &job{cluster: c, in: c.Topic(t, partitions, map[string]string{"retention.ms": "-1"}), records: s.records}
 	j.oracle = fillSensors(t, c, j.in, j.records, j.cutoff())
 	plain := build(t, filepath.Join("..", "peers", "plain"), ".")
 	tare := tareProgram(t)
