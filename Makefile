@@ -105,6 +105,11 @@ pgo:
 memory:
 	TARE_LONG=1 go test -run TestFlatMemory -v ./bench
 
+# Each of the 524,288 bits of a checkpoint of 64 KiB, turned over, is refused.
+.PHONY: flips
+flips:
+	TARE_ALL=1 go test -count=1 -run TestCheckpointEveryBit -v ./store
+
 # kill -9 at the n-th system call of a kind, KILLS times: docs/reliability.md.
 KILLS ?= 1000
 
