@@ -49,7 +49,7 @@ func (p *Pipeline) Normalize(ctx context.Context, artifact *store.Artifact) (err
 	if err := l.openFiles(ctx, committed); err != nil {
 		return err
 	}
-	return l.follow(ctx, committed, stop)
+	return l.owned(l.follow(ctx, committed, stop))
 }
 
 // group is the name under which positions are committed.
@@ -301,16 +301,13 @@ func (l *life) commitMoved(safe []*atomic.Int64, last []int64) {
 // newFollowing takes the outputs of one partition over and finds where to go on.
 func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]broker.Position, safe *atomic.Int64) (*following, error) {
 	n := &Normalizer{Artifact: l.artifact, Policy: l.Identity.Normalize, Seals: []int64{}}
-	start := int64(-1)
 	for _, r := range l.artifact.Manifest.Ranges {
 		n.Seals = append(n.Seals, r.Seal)
-		if r.Partition == p {
-			start = r.Start
-		}
 	}
 	f := &following{normalizing: &normalizing{Normalizer: n, y: make([]float64, l.artifact.Frozen.Width()), asIs: newAsIs(l.artifact.Frozen)}, life: l, safe: safe}
 	f.mark.Artifact = l.artifact.Mark()
-	f.status.Partition, f.status.Phase = p, Normalizing
+	l.Monitor.Update(func(s *Status) { f.status = s.Partitions[p] })
+	f.status.Phase = Normalizing
 	var err error
 	if f.decoder, err = l.NewDecoder(nil); err != nil {
 		return nil, err
@@ -322,9 +319,13 @@ func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]br
 	if f.encoder, err = l.Outputs.NewEncoder(&l.artifact.Manifest, meta); err != nil {
 		return nil, err
 	}
-	position, err := l.position(ctx, f, p, start, committed)
+	first, err := l.Client.Offsets(ctx, l.Topic, []int32{p}, broker.Earliest)
 	if err != nil {
 		return nil, err
+	}
+	position, gone := l.position(p, first[0], committed)
+	if f.gone = gone; gone > 0 {
+		l.Log.Warn("records that were learned from are gone, and are not written", "topic", l.Topic, "partition", p, "from", position-gone, "to", position-1)
 	}
 	if err := l.takeOver(ctx, f, p); err != nil {
 		return nil, err
@@ -334,23 +335,21 @@ func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]br
 	return f, nil
 }
 
-// position returns the offset to go on from: the committed one, else the start
-// of what was learned, else of the topic.
-func (l *life) position(ctx context.Context, f *following, p int32, start int64, committed map[int32]broker.Position) (int64, error) {
-	first, err := l.Client.Offsets(ctx, l.Topic, []int32{p}, broker.Earliest)
-	if err != nil {
-		return 0, err
+// position returns the offset to go on from in a partition whose first one is
+// given: the committed one, else the start of what was learned, else the first;
+// and how many offsets that were learned from are gone before it.
+func (l *life) position(p int32, first int64, committed map[int32]broker.Position) (at, gone int64) {
+	if c, ok := committed[p]; ok && (c.Metadata == l.metadata() || l.begins(c)) {
+		return c.Offset, 0
 	}
-	if at, ok := committed[p]; ok && (at.Metadata == l.metadata() || l.begins(at)) {
-		return at.Offset, nil
+	for _, r := range l.artifact.Manifest.Ranges {
+		switch {
+		case r.Partition != p:
+		case r.Start < first && first <= r.Seal:
+			return first, first - r.Start
+		default:
+			return r.Start, 0
+		}
 	}
-	if start < 0 {
-		return first[0], nil
-	}
-	if first[0] > start && first[0] <= f.Seals[p] {
-		l.Log.Warn("records that were learned from are gone, and are not written", "topic", l.Topic, "partition", p, "from", start, "to", first[0]-1)
-		f.gone = first[0] - start
-		return first[0], nil
-	}
-	return start, nil
+	return first, 0
 }

@@ -41,6 +41,9 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 	if err != nil {
 		return err
 	}
+	if err := o.limited(); err != nil {
+		return err
+	}
 	m := &artifact.Manifest
 	override(&m.Output.Value, o.value)
 	if err := oneOf("value", string(m.Output.Value), []string{string(record.Replace), string(record.Features), string(record.Vector)}); err != nil {
@@ -77,7 +80,9 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 	done := a.progress("inverting", source, &v.Output.Records)
 	counts, err := v.Run(ctx)
 	done()
-	a.say("%s", describeInvert(&counts))
+	if err == nil || counts != (stream.InvertCounts{}) {
+		a.say("%s", describeInvert(&counts))
+	}
 	return closeDead(dead, err)
 }
 
