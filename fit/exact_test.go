@@ -273,7 +273,7 @@ func TestExactChanged(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again := slices.Clone(all)
+		again := all
 		again[1] = slices.Clone(all[1])
 		change(&again[1][slices.IndexFunc(again[1], func(l logged) bool { return l.series == "long-0" && l.numbers[0] == l.numbers[0] })])
 		_, err = reread(t, e, again)
