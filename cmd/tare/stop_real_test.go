@@ -115,7 +115,7 @@ func (p *process) underLoad(phase stream.Phase, records int64) {
 		lag := int64(0)
 		last = 0
 		for i := range s.Partitions {
-			last += s.Partitions[i].Records
+			last += passed(&s.Partitions[i], phase)
 			lag += s.Partitions[i].Lag()
 		}
 		if since.IsZero() && last > 0 {
@@ -127,6 +127,14 @@ func (p *process) underLoad(phase stream.Phase, records int64) {
 		return last >= records
 	})
 	p.Logf("%s: stopped at %.0f records/s", phase, float64(last-first)/time.Since(since).Seconds())
+}
+
+// passed returns how many records went through a pass.
+func passed(p *stream.PartitionStatus, phase stream.Phase) int64 {
+	if phase == stream.Normalizing {
+		return p.Normalize.Records()
+	}
+	return p.Records
 }
 
 // goesOnFrom wants each partition of a pass to have begun at an offset.
