@@ -198,6 +198,9 @@ func judged(e *sink.LogError) error {
 func (l *life) fileOptions(path string, committed map[int32]broker.Position) sink.LogOptions {
 	output := &l.Identity.Output
 	form := fmt.Sprintf("%s %s %s", output.Value, output.Dtype, output.Missing)
+	if l.inverse {
+		form = "inverse of " + string(output.Value)
+	}
 	if path == l.Outputs.DeadFile {
 		form = "json lines"
 	}
@@ -341,7 +344,10 @@ func (l *life) tail(t *broker.Tail, p int32) (int64, error) {
 	if topic != l.Topic || partition != p {
 		return refuse("its newest record came from %s, not from %s/%d: an output topic belongs to one pipeline", text, l.Topic, p)
 	}
-	by, _ := t.Last.Headers.Last(record.HeaderArtifact)
+	by, ok := t.Last.Headers.Last(l.header())
+	if !ok {
+		return refuse("its newest record has no header %s: normalized records, and those in their units again, each need a topic of their own; name another one", l.header())
+	}
 	if string(by) != string(l.mark) && string(by) != from {
 		return refuse("its newest record was written with artifact %s, not %s; name another topic, or set continue_from: %s", by, l.mark, by)
 	}
