@@ -119,37 +119,63 @@ func (l *Log) recover(o LogOptions) error {
 	if err := lock(l.file); err != nil {
 		return fmt.Errorf("%s is written already, by another process or as another output: stop that, or name another file (%w)", l.path, err)
 	}
-	info, err := l.file.Stat()
+	begun, err := l.judge(l.file.Stat, o)
 	if err != nil {
 		return err
 	}
-	l.position, err = readPosition(l.beside())
-	if errors.Is(err, fs.ErrNotExist) {
-		return l.begin(info.Size(), o)
-	}
-	if err != nil {
-		return err
-	}
-	if err := l.compare(o); err != nil {
-		return err
-	}
-	if info.Size() < l.position.Bytes {
-		return l.lost("it has %d bytes, of %d that were written: records are gone. Put it back as it was", info.Size(), l.position.Bytes)
+	if !begun {
+		l.position = position{Version: positionVersion, Origin: o.Origin, Next: map[int32]int64{}}
+		return writePosition(l.volume, l.beside(), &l.position)
 	}
 	l.position.Origin = o.Origin
 	return l.file.Truncate(l.position.Bytes)
 }
 
-// begin starts a file of size bytes that has no position.
-func (l *Log) begin(size int64, o LogOptions) error {
+// CheckLog says, by the same judgement as OpenLog, whether the file at path may be
+// appended to, and whether it is begun. It opens nothing for writing and locks
+// nothing. An empty string in the Origin stands for any.
+func CheckLog(path string, o LogOptions) (begun bool, err error) {
+	l := &Log{path: path}
+	return l.judge(func() (fs.FileInfo, error) { return os.Stat(path) }, o)
+}
+
+// judge reads the position and holds it against the file, which may be about to be
+// made. It reports whether there is one.
+func (l *Log) judge(stat func() (fs.FileInfo, error), o LogOptions) (begun bool, err error) {
+	l.position, err = readPosition(l.beside()) // before the size, which a writer lets grow first
+	begun = !errors.Is(err, fs.ErrNotExist)
+	if err != nil && begun {
+		return false, err
+	}
+	size := int64(0)
+	info, err := stat()
+	switch {
+	case err == nil:
+		size = info.Size()
+	case !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	}
+	if !begun {
+		return false, l.beginnable(size, o)
+	}
+	if err := l.compare(o); err != nil {
+		return false, err
+	}
+	if size < l.position.Bytes {
+		return false, l.lost("it has %d bytes, of %d that were written: records are gone. Put it back as it was", size, l.position.Bytes)
+	}
+	return true, nil
+}
+
+// beginnable refuses to begin a file of size bytes that has no position.
+func (l *Log) beginnable(size int64, o LogOptions) error {
 	if size > 0 {
 		return l.refuse("it holds %d bytes and there is no %s, so tare run has not written them: move it away, or name another file", size, filepath.Base(l.beside()))
 	}
 	if !o.Fresh {
 		return l.lost("it is empty, and records were written to it. Put it back with its %s", filepath.Base(l.beside()))
 	}
-	l.position = position{Version: positionVersion, Origin: o.Origin, Next: map[int32]int64{}}
-	return writePosition(l.volume, l.beside(), &l.position)
+	return nil
 }
 
 // compare refuses a file that holds other records.
@@ -161,11 +187,11 @@ func (l *Log) compare(o LogOptions) error {
 		{"records of the kind", have.Content, o.Content},
 		{"records in the form", have.Form, o.Form},
 	} {
-		if c.have != c.want {
+		if c.want != "" && c.have != c.want {
 			return l.refuse("it holds %s %s, not %s: name another file, or move this one and %s away", c.what, c.have, c.want, filepath.Base(l.beside()))
 		}
 	}
-	if have.Artifact != o.Artifact && have.Artifact != o.Accept {
+	if o.Artifact != "" && have.Artifact != o.Artifact && have.Artifact != o.Accept {
 		return l.refuse("it was written with artifact %s, not %s: name another file, or set continue_from: %s", have.Artifact, o.Artifact, have.Artifact)
 	}
 	return nil

@@ -276,7 +276,7 @@ func (d *dry) source(ctx context.Context) (string, error) {
 	if records == 0 {
 		d.warn("it holds no records behind the start: there is nothing to judge the configuration by")
 	}
-	return fmt.Sprintf("%s, %d offsets from the start on", several(int(topic.Partitions())), records), d.reachable()
+	return fmt.Sprintf("%s, %d offsets from the start on", several(int(topic.Partitions())), records), d.reachable(ctx)
 }
 
 // leaders connects to the brokers that hold partitions, by the addresses that
@@ -310,15 +310,44 @@ func (d *dry) seal(partition int32, start int64) int64 {
 	return fit.Never
 }
 
-// reachable refuses starts that the topic does not hold.
-func (d *dry) reachable() error {
+// reachable refuses starts, and positions of a pipeline that is frozen, that the
+// topic does not hold.
+func (d *dry) reachable(ctx context.Context) error {
+	if d.Artifact != nil {
+		return d.goesOn(ctx)
+	}
 	for _, b := range d.Partitions {
 		switch {
 		case b.Start > b.End:
 			return fmt.Errorf("partition %d ends at %d, and is to be read from %d: correct start.offsets", b.Partition, b.End, b.Start)
-		case b.Start < b.First && d.Artifact == nil && d.OnGap != RecordOnGap:
+		case b.Start < b.First && d.OnGap != RecordOnGap:
 			return fmt.Errorf("partition %d: the offsets from %d to %d are gone, retention or somebody has removed them: "+
 				"start later, or go on without them (on_gap: record)", b.Partition, b.Start, b.First-1)
+		}
+	}
+	return nil
+}
+
+// goesOn refuses positions that the normalize pass would go on from, and warns
+// of what it leaves out. A pipeline that is frozen has a group already: to ask
+// for its positions makes nothing.
+func (d *dry) goesOn(ctx context.Context) error {
+	committed, err := d.Client.Committed(ctx, d.group(), d.Topic, partitionsOf(d.topic))
+	if err != nil {
+		return err
+	}
+	for _, b := range d.Partitions {
+		at, gone := d.position(b.Partition, b.First, committed)
+		switch {
+		case at > b.End:
+			return fmt.Errorf("partition %d ends at %d, yet has been read up to %d: it was truncated or made anew; a run stops there with exit code 4", b.Partition, b.End, at)
+		case at < b.First && d.OnGap != RecordOnGap:
+			return fmt.Errorf("partition %d: the offsets from %d to %d are gone before they were normalized, retention or somebody has removed them: "+
+				"a run stops there with exit code 4; restore them, or go on without them (on_gap: record)", b.Partition, at, b.First-1)
+		case at < b.First:
+			d.warn("partition %d: the offsets from %d to %d are gone before they were normalized: a run goes on without them (on_gap is record)", b.Partition, at, b.First-1)
+		case gone > 0:
+			d.warn("partition %d: the offsets from %d to %d, which were learned from, are gone, and are not written", b.Partition, at-gone, at-1)
 		}
 	}
 	return nil

@@ -1,11 +1,13 @@
 package stream
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"tare/internal/kafkatest"
@@ -35,6 +37,46 @@ func TestDryRunOpenTransaction(t *testing.T) {
 			t.Errorf("no check tells of the transaction: %+v", d.Checks)
 		}
 	})
+}
+
+// TestDryRunBehindThePosition: what went before a frozen pipeline normalized it
+// fails the dry run, as it would the run, or is a warning.
+func TestDryRunBehindThePosition(t *testing.T) {
+	c := kafkatest.Fake(t)
+	topic, _, _ := plant(t, c)
+	p := writing(pipeline(t, c, topic, t.TempDir()), topic)
+	ends := c.EndOffsets(t, topic)
+	if err := until(t, p, ends, through(ends)); err != nil {
+		t.Fatal(err)
+	}
+	levels := func(level Level, says string) {
+		t.Helper()
+		d := p.DryRun(t.Context(), 20)
+		if found := slices.ContainsFunc(d.Checks, func(c Check) bool { return c.Level == level && strings.Contains(c.Message, says) }); !found {
+			t.Errorf("no check is %s and says %q: %+v", level, says, d.Checks)
+		}
+	}
+	levels(CheckOK, "offsets from the start on")
+	for range 50 {
+		c.Produce(t, topic, 0, kgo.StringRecord(good(1)[0]))
+	}
+	c.DeleteRecords(t, topic, 0, ends[0])
+	levels(CheckOK, "offsets from the start on")
+	c.DeleteRecords(t, topic, 0, ends[0]+30)
+	says := fmt.Sprintf("the offsets from %d to %d are gone before they were normalized", ends[0], ends[0]+29)
+	levels(CheckFail, says)
+	p.OnGap = RecordOnGap
+	levels(CheckWarn, says)
+}
+
+// TestDryRunWithoutLogin: a broker that wants SASL answers with its versions, and
+// then closes the connection.
+func TestDryRunWithoutLogin(t *testing.T) {
+	c := kafkatest.Fake(t, kfake.EnableSASL(), kfake.Superuser("PLAIN", "tare", "secret"))
+	d := pipeline(t, c, "in", t.TempDir()).DryRun(t.Context(), 20)
+	if d.Connected || len(d.Checks) == 0 || d.Checks[0].Level != CheckFail || !strings.Contains(d.Checks[0].Message, "does it want sasl?") {
+		t.Errorf("connected: %t; %+v, want a failure that names sasl", d.Connected, d.Checks)
+	}
 }
 
 // TestSample takes the first records of each partition and the newest, and no

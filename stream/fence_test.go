@@ -2,6 +2,7 @@ package stream
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,9 @@ func TestFencedWriter(t *testing.T) {
 		}
 		if _, fenced := errors.AsType[*broker.FencedError](old.err); !fenced {
 			t.Errorf("the older owner ends with %T %v, want a FencedError", old.err, old.err)
+		}
+		if _, refused := errors.AsType[*store.RefusedError](old.err); !refused || !strings.Contains(old.err.Error(), "another process has taken it over; run one") {
+			t.Errorf("the older owner ends with %T %v, want a RefusedError that says who owns the pipeline", old.err, old.err)
 		}
 		next.goesOn(time.Minute, "following")
 		next.stop()

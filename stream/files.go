@@ -23,8 +23,9 @@ import (
 const Stdin = "-"
 
 // Files is a Source of files, a partition each in the order given; a record's
-// offset is its number in its file. Names ending in .gz and .zst are decompressed.
-// Standard input can be read once.
+// offset is its number in its file. Names ending in .gz and .zst are decompressed,
+// and so are lines of any other file that begins as gzip or zstd. Standard input,
+// and what is no regular file, can be read once.
 type Files struct {
 	// Frame is the bytes of each record where they follow each other without
 	// anything between them, as record.FrameOf tells; 0 where they are lines. What
@@ -34,24 +35,25 @@ type Files struct {
 	paths  []string
 	format schema.Format
 	stdin  io.Reader
-	long   int // longestLine
+	long   int    // longestLine
+	once   string // what can be read only once; empty for nothing
 	total  int64
 	done   atomic.Int64
 }
 
-// NewFiles checks that all paths but Stdin are files.
+// NewFiles checks that all paths but Stdin are files, and each another one.
 func NewFiles(paths []string, format schema.Format, stdin io.Reader) (*Files, error) {
 	f := &Files{paths: paths, format: format, stdin: stdin, long: longestLine}
 	if len(paths) == 0 {
 		return nil, errors.New("no input: name files, or - for standard input")
 	}
-	seen := false
-	for _, path := range paths {
+	seen := map[int64][]seenFile{} // by size
+	for i, path := range paths {
 		if path == Stdin {
-			if seen {
+			if slices.Contains(paths[:i], Stdin) {
 				return nil, errors.New("standard input (-) is named twice")
 			}
-			seen = true
+			f.once = "standard input"
 			continue
 		}
 		info, err := os.Stat(path)
@@ -61,9 +63,25 @@ func NewFiles(paths []string, format schema.Format, stdin io.Reader) (*Files, er
 		if info.IsDir() {
 			return nil, fmt.Errorf("%s is a folder; name files or a glob such as %s", path, filepath.Join(path, "*.jsonl"))
 		}
+		if !info.Mode().IsRegular() {
+			f.once = path + " is no regular file: it"
+			continue
+		}
+		for _, other := range seen[info.Size()] {
+			if os.SameFile(other.info, info) {
+				return nil, fmt.Errorf("%s and %s are the same file: its records would count twice; name it once", other.path, path)
+			}
+		}
+		seen[info.Size()] = append(seen[info.Size()], seenFile{path, info})
 		f.total += info.Size()
 	}
 	return f, nil
+}
+
+// A seenFile is a regular file among the paths.
+type seenFile struct {
+	path string
+	info os.FileInfo
 }
 
 // Partitions returns the base names of the files.
@@ -83,13 +101,10 @@ func (f *Files) Paths() []string { return slices.Clone(f.paths) }
 
 // Rereadable returns an error if a second pass over the source is impossible.
 func (f *Files) Rereadable() error {
-	for _, path := range f.paths {
-		if path == Stdin {
-			return errors.New("standard input can be read only once, and learning and normalizing take two passes: " +
-				"name files, or use fit and then transform")
-		}
+	if f.once == "" {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%s can be read only once, and this takes more than one pass: name regular files, or use fit and then transform", f.once)
 }
 
 // Progress returns how many bytes of all files have been read, in all passes,
@@ -110,7 +125,7 @@ func (f *Files) Open(_ context.Context, partition int32) (Reader, error) {
 		l.closers = append(l.closers, file.Close)
 		l.in = &counter{file, &f.done}
 	}
-	if err := l.decompress(path); err != nil {
+	if err := l.decompress(path, f.format); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", l.name, err), l.Close())
 	}
 	if f.format == schema.CSV {
@@ -160,15 +175,22 @@ type lines struct {
 	ms         []record.Message
 }
 
-func (l *lines) decompress(path string) error {
+func (l *lines) decompress(path string, format schema.Format) error {
+	var head []byte
+	if path != Stdin && format != schema.Binary { // which may begin with any bytes
+		var err error
+		if head, err = l.peek(); err != nil {
+			return err
+		}
+	}
 	switch {
-	case strings.HasSuffix(path, ".gz"):
+	case strings.HasSuffix(path, ".gz") || bytes.HasPrefix(head, gzipMagic):
 		z, err := gzip.NewReader(l.in)
 		if err != nil {
 			return err
 		}
 		l.in = z
-	case strings.HasSuffix(path, ".zst"):
+	case strings.HasSuffix(path, ".zst") || bytes.HasPrefix(head, zstdMagic):
 		z, err := zstd.NewReader(l.in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
 		if err != nil {
 			return err
@@ -177,6 +199,25 @@ func (l *lines) decompress(path string) error {
 		l.in = z
 	}
 	return nil
+}
+
+// How compressed files begin: RFC 1952, section 2.3.1; RFC 8878, section 3.1.1. No
+// line of JSON or CSV in UTF-8 does.
+var (
+	gzipMagic = []byte{0x1f, 0x8b}
+	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
+)
+
+// peek returns the first bytes of a file, which are read again; fewer where it is
+// shorter.
+func (l *lines) peek() ([]byte, error) {
+	head := make([]byte, len(zstdMagic))
+	n, err := io.ReadFull(l.in, head)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, err
+	}
+	l.in = io.MultiReader(bytes.NewReader(head[:n]), l.in)
+	return head[:n], nil
 }
 
 // Header returns the CSV header, nil for other formats.

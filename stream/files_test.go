@@ -3,18 +3,22 @@ package stream
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 
 	"github.com/klauspost/compress/zstd"
 
+	"tare/record"
 	"tare/schema"
+	"tare/sink"
 )
 
 // read returns the values of a partition, and its header.
@@ -219,8 +223,44 @@ func TestNewFiles(t *testing.T) {
 	f("no such file", filepath.Join(dir, "absent"))
 	f("is a folder", dir)
 	f("named twice", Stdin, Stdin)
+	file, link, pipe := filepath.Join(dir, "a"), filepath.Join(dir, "b"), filepath.Join(dir, "pipe")
+	if err := errors.Join(os.WriteFile(file, []byte("{}\n"), 0o644), os.Symlink(file, link), syscall.Mkfifo(pipe, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	f("the same file", file, file)
+	f("the same file", file, link)
+	if fifo, err := NewFiles([]string{file, pipe}, schema.JSON, nil); err != nil || fifo.Rereadable() == nil || !strings.Contains(fifo.Rereadable().Error(), pipe) {
+		t.Errorf("a pipe can be read again? %v", err)
+	}
 	files, err := NewFiles([]string{Stdin}, schema.JSON, nil)
 	if err != nil || files.Rereadable() == nil {
 		t.Errorf("standard input can be read again? %v", err)
+	}
+}
+
+// TestCompressedUnnamed: compressed lines are known by how they begin, whatever the
+// name; records of fixed width may begin like that.
+func TestCompressedUnnamed(t *testing.T) {
+	dir := t.TempDir()
+	for _, end := range []string{".gz", ".zst"} {
+		path := filepath.Join(dir, "x"+end)
+		w, err := sink.Create(path, nil, "\n", false)
+		if err == nil {
+			err = errors.Join(w.Write([]record.Message{{Value: []byte(`{"a":1}`)}}), w.Close())
+		}
+		bare := path + ".jsonl"
+		if err = errors.Join(err, os.Rename(path, bare)); err != nil {
+			t.Fatal(err)
+		}
+		for format, want := range map[schema.Format]bool{schema.JSON: true, schema.Binary: false} {
+			files, err := NewFiles([]string{bare}, format, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, values, err := read(t, files, 0)
+			if got := err == nil && len(values) == 1 && values[0] == `{"a":1}`; got != want {
+				t.Errorf("%s as %s: %q, %v; decompressed %v, want %v", bare, format, values, err, got, want)
+			}
+		}
 	}
 }

@@ -18,7 +18,7 @@ const stopWithin = 7 * time.Second
 
 // fitting is the fit pass over one partition of a topic that goes on: it reads
 // to its seal, makes that durable, and reads on, counting, to the end that the
-// topic had then.
+// topic had then. What was judged before it reads to the seal only.
 type fitting struct {
 	life *life
 	learning
@@ -122,7 +122,10 @@ func (f *fitting) decide(ctx context.Context) (done bool, err error) {
 		if err := f.control.Seal(ctx, f.part.Range().Partition, seal); err != nil {
 			return false, err
 		}
-		f.until = max(seal.Offset, f.reading.end)
+		f.until = seal.Offset
+		if !f.life.judged() {
+			f.until = max(f.until, f.reading.end)
+		}
 	}
 	return f.part.Next() >= f.until, nil
 }

@@ -58,7 +58,7 @@ func (l *life) second(ctx context.Context) (err error) {
 	if err := l.openFiles(ctx, committed); err != nil {
 		return err
 	}
-	return l.follow(ctx, committed, stop)
+	return l.owned(l.follow(ctx, committed, stop))
 }
 
 // group is the name under which positions are committed.
@@ -324,7 +324,8 @@ func (l *life) commitMoved(safe []*atomic.Int64, last []int64) {
 func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]broker.Position, safe *atomic.Int64) (*following, error) {
 	f := &following{life: l, safe: safe}
 	f.worker, f.counts = l.worker()
-	f.status.Partition, f.status.Phase = p, Normalizing
+	l.Monitor.Update(func(s *Status) { f.status = s.Partitions[p] })
+	f.status.Phase = Normalizing
 	var err error
 	if f.decoder, err = l.NewDecoder(nil); err != nil {
 		return nil, err
@@ -336,9 +337,13 @@ func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]br
 	if f.encoder, err = l.Outputs.NewEncoder(&l.artifact.Manifest, meta); err != nil {
 		return nil, err
 	}
-	position, err := l.position(ctx, f, p, committed)
+	first, err := l.Client.Offsets(ctx, l.Topic, []int32{p}, broker.Earliest)
 	if err != nil {
 		return nil, err
+	}
+	position, gone := l.position(p, first[0], committed)
+	if f.gone = gone; gone > 0 {
+		l.Log.Warn("records that were learned from are gone, and are not written", "topic", l.Topic, "partition", p, "from", position-gone, "to", position-1)
 	}
 	if err := l.takeOver(ctx, f, p); err != nil {
 		return nil, err
@@ -372,24 +377,19 @@ func (l *life) trained(p int32) (r fit.Range, ok bool) {
 	return l.artifact.Manifest.Ranges[i], true
 }
 
-// position returns the offset to go on from: the committed one, else the start
-// of what was learned, else of the topic.
-func (l *life) position(ctx context.Context, f *following, p int32, committed map[int32]broker.Position) (int64, error) {
-	first, err := l.Client.Offsets(ctx, l.Topic, []int32{p}, broker.Earliest)
-	if err != nil {
-		return 0, err
-	}
-	if at, ok := committed[p]; ok && (at.Metadata == l.metadata() || l.begins(at)) {
-		return at.Offset, nil
+// position returns the offset to go on from in a partition whose first one is
+// given: the committed one, else the start of what was learned, else the first;
+// and how many offsets that were learned from are gone before it.
+func (l *life) position(p int32, first int64, committed map[int32]broker.Position) (at, gone int64) {
+	if c, ok := committed[p]; ok && (c.Metadata == l.metadata() || l.begins(c)) {
+		return c.Offset, 0
 	}
 	r, ok := l.trained(p)
-	if !ok {
-		return first[0], nil
+	switch {
+	case !ok:
+		return first, 0
+	case r.Start < first && first <= r.Seal:
+		return first, first - r.Start
 	}
-	if first[0] > r.Start && first[0] <= r.Seal {
-		l.Log.Warn("records that were learned from are gone, and are not written", "topic", l.Topic, "partition", p, "from", r.Start, "to", first[0]-1)
-		f.gone = first[0] - r.Start
-		return first[0], nil
-	}
-	return r.Start, nil
+	return r.Start, 0
 }

@@ -196,25 +196,32 @@ func judged(e *sink.LogError) error {
 }
 
 func (l *life) fileOptions(path string, committed map[int32]broker.Position) sink.LogOptions {
-	output := &l.Identity.Output
-	form := fmt.Sprintf("%s %s %s", output.Value, output.Dtype, output.Missing)
-	if l.inverse {
-		form = "inverse of " + string(output.Value)
-	}
-	if path == l.Outputs.DeadFile {
-		form = "json lines"
-	}
 	from := l.Outputs.continueFrom(path)
 	fresh := true
 	for _, at := range committed {
 		fresh = fresh && at.Metadata != l.metadata()
 	}
+	origin := l.FileOrigin(path, l.topic, string(l.mark))
+	if l.inverse && path != l.Outputs.DeadFile {
+		origin.Form = "inverse of " + string(l.Identity.Output.Value)
+	}
 	return sink.LogOptions{
-		Origin: sink.Origin{Artifact: string(l.mark), Topic: l.Topic, TopicID: hex.EncodeToString(l.topic.ID[:]), Content: l.Outputs.content(path), Form: form},
+		Origin: origin,
 		End:    l.end(path),
 		Accept: from,
 		Fresh:  fresh || from == ContinueCommitted,
 	}
+}
+
+// FileOrigin says what the file at path is made from, of the source topic and the
+// artifact with the given mark.
+func (p *Pipeline) FileOrigin(path string, topic *broker.Topic, mark string) sink.Origin {
+	output := &p.Identity.Output
+	form := fmt.Sprintf("%s %s %s", output.Value, output.Dtype, output.Missing)
+	if path == p.Outputs.DeadFile {
+		form = "json lines"
+	}
+	return sink.Origin{Artifact: mark, Topic: p.Topic, TopicID: hex.EncodeToString(topic.ID[:]), Content: p.Outputs.content(path), Form: form}
 }
 
 // end returns what follows each record of a file.

@@ -103,9 +103,20 @@ func (p *Pipeline) Freeze(ctx context.Context) (*store.Artifact, error) {
 	defer l.fetcher.Close()
 	learned, err := l.fit(ctx)
 	if err != nil {
-		return nil, err
+		return nil, l.owned(err)
 	}
-	return l.freeze(ctx, learned)
+	artifact, err := l.freeze(ctx, learned)
+	return artifact, l.owned(err)
+}
+
+// owned refuses to go on where another process has taken the pipeline over. A
+// fence of any other reason is healed by a restart.
+func (l *life) owned(err error) error {
+	fenced, ok := errors.AsType[*broker.FencedError](err)
+	if !ok || !fenced.Replaced() {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", &store.RefusedError{Path: "pipeline " + l.Identity.Pipeline, Reason: "another process has taken it over; run one"}, err)
 }
 
 // warnOfRetention says which records both passes cannot count on.
@@ -133,11 +144,31 @@ func (l *life) enter(phase Phase) {
 		if l.artifact != nil && s.Artifact == "" {
 			s.Artifact, s.FrozenAt = l.artifact.ID, time.Now()
 		}
+		was := s.Partitions
 		s.Partitions = make([]PartitionStatus, l.topic.Partitions())
 		for i := range s.Partitions {
 			s.Partitions[i] = newStatus(int32(i))
 		}
+		if l.artifact != nil {
+			l.keep(s.Partitions, was)
+		}
 	})
+}
+
+// keep shows in the normalize pass what was learned before: as this process has
+// counted it, else as far as the artifact tells.
+func (l *life) keep(all, was []PartitionStatus) {
+	for _, r := range l.artifact.Manifest.Ranges {
+		if int(r.Partition) >= len(all) {
+			continue
+		}
+		s := &all[r.Partition]
+		if int(r.Partition) < len(was) && was[r.Partition].Seal != nil {
+			s.keep(&was[r.Partition])
+			continue
+		}
+		s.Fit.Train, s.Fit.Gone, s.Seal = r.Learned, r.Gone, &fit.Seal{Offset: r.Seal, Reason: r.Reason}
+	}
 }
 
 // assigned notes that one more of all partitions has started.
@@ -225,6 +256,11 @@ func (l *life) frozen() (*store.Artifact, error) {
 	return artifact, nil
 }
 
+// judged reports whether the pipeline was frozen before. Its artifact is then
+// learned again up to the recorded seals: what has come behind them since says
+// nothing of it, and must give the same bytes.
+func (l *life) judged() bool { return l.log.State().Artifact != nil }
+
 // fit learns from all partitions, side by side, to their seals.
 func (l *life) fit(ctx context.Context) ([]*fitting, error) {
 	if err := os.MkdirAll(l.checkpoints(), 0o755); err != nil {
@@ -288,8 +324,10 @@ func (l *life) freeze(ctx context.Context, all []*fitting) (*store.Artifact, err
 		learned.Partitions = append(learned.Partitions, f.part)
 		states = append(states, f.state)
 	}
-	if err := learned.Judge(l.MaxLate); err != nil {
-		return nil, err
+	if !l.judged() {
+		if err := learned.Judge(l.MaxLate); err != nil {
+			return nil, err
+		}
 	}
 	learned.merged = fit.Merge(l.Plan, states)
 	if err := l.sharpen(ctx, learned); err != nil {

@@ -89,6 +89,61 @@ func TestPipeline(t *testing.T) {
 	}
 }
 
+// TestPipelineLostArtifact learns a lost artifact again, whatever has come behind
+// the seals since.
+func TestPipelineLostArtifact(t *testing.T) {
+	c := kafkatest.Fake(t)
+	topic, _, want := plant(t, c)
+	p := pipeline(t, c, topic, t.TempDir())
+	if artifact, err := p.Freeze(t.Context()); err != nil || artifact.ID != want {
+		t.Fatalf("%v, %v, want %s", artifact, err, want)
+	}
+	var old []*kgo.Record // before the cutoff
+	for range 10 {
+		for _, v := range good(150) {
+			old = append(old, kgo.StringRecord(v))
+		}
+	}
+	c.Produce(t, topic, 0, old...)
+	if err := errors.Join(os.Remove(p.ArtifactPath()), os.Remove(store.CompanionPath(p.ArtifactPath()))); err != nil {
+		t.Fatal(err)
+	}
+	if artifact, err := p.Freeze(t.Context()); err != nil || artifact.ID != want {
+		t.Fatalf("learned again: %v, %v, want %s", artifact, err, want)
+	}
+}
+
+// TestStatusBehindTheFreeze: the normalize pass tells what was learned, also in a
+// process that did not learn it.
+func TestStatusBehindTheFreeze(t *testing.T) {
+	c := kafkatest.Fake(t)
+	topic, _, _ := plant(t, c)
+	c.DeleteRecords(t, topic, 2, 200)
+	dir, ends := t.TempDir(), c.EndOffsets(t, topic)
+	run := func() []PartitionStatus {
+		p := writing(pipeline(t, c, topic, dir), topic)
+		p.Start, p.OnGap = Start{At: AtOffsets, Offsets: map[int32]int64{0: 0, 1: 0, 2: 0}}, RecordOnGap
+		if err := until(t, p, ends, through(ends)); err != nil {
+			t.Fatal(err)
+		}
+		return p.Monitor.Status().Partitions
+	}
+	learned := run()
+	if s := &learned[0]; s.Series == 0 || s.Fit.Records() != ends[0] || s.Records != 2*ends[0] {
+		t.Errorf("%d series, %d records of the fit, %d read; want some, %d and twice as many", s.Series, s.Fit.Records(), s.Records, ends[0])
+	}
+	loaded := run()
+	for p, gone := range []int64{0, 0, 200} {
+		s, l := &learned[p], &loaded[p]
+		if s.Fit.Train == 0 || s.Fit.Gone != gone || s.Seal == nil {
+			t.Errorf("partition %d: %d learned, %d gone, seal %v; want some, %d and one", p, s.Fit.Train, s.Fit.Gone, s.Seal, gone)
+		}
+		if l.Fit.Train != s.Fit.Train || l.Fit.Gone != gone || l.Seal == nil || *l.Seal != *s.Seal {
+			t.Errorf("partition %d, loaded: %d learned, %d gone, seal %v; want %d, %d, %v", p, l.Fit.Train, l.Fit.Gone, l.Seal, s.Fit.Train, gone, s.Seal)
+		}
+	}
+}
+
 // slow makes a decoder that gives up with the context at a random record.
 type slow struct {
 	record.Decoder

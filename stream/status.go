@@ -20,7 +20,9 @@ const (
 )
 
 // A Status tells how a running pipeline is doing. Counts are those of this
-// process, but for Fit's, which a checkpoint carries over a restart.
+// process, but for Fit's, which a checkpoint carries over a restart; behind the
+// freeze they stay, and of a fit that another process made they are what the
+// artifact tells: learned, gone, and the seal.
 type Status struct {
 	Pipeline   string            `json:"pipeline"`
 	Revision   int               `json:"revision"`
@@ -77,6 +79,35 @@ type PartitionStatus struct {
 // newStatus is that of a partition of which nothing is known.
 func newStatus(partition int32) PartitionStatus {
 	return PartitionStatus{Partition: partition, Phase: Starting, End: -1, Committed: -1, Fit: fit.NewCounts()}
+}
+
+// keep takes over what the fit pass of the same partition has counted.
+func (p *PartitionStatus) keep(was *PartitionStatus) {
+	p.Records, p.Bytes = was.Records, was.Bytes
+	p.Fit, p.Seal, p.Series, p.Over = was.Fit, was.Seal, was.Series, was.Over
+	p.Checkpoints, p.CheckpointErrors, p.CheckpointsBad = was.Checkpoints, was.CheckpointErrors, was.CheckpointsBad
+	p.CheckpointAt, p.CheckpointTook, p.CheckpointBytes = was.CheckpointAt, was.CheckpointTook, was.CheckpointBytes
+}
+
+// fits reports whether the partition is in the fit pass.
+func (p *PartitionStatus) fits() bool {
+	return p.Phase == Fitting || p.Phase == Rereading || p.Phase == Freezing
+}
+
+// Late returns the late records of the pass that the partition is in.
+func (p *PartitionStatus) Late() int64 {
+	if p.fits() {
+		return p.Fit.Late()
+	}
+	return p.Normalize.Late
+}
+
+// Rejected returns the rejected records of the pass that the partition is in.
+func (p *PartitionStatus) Rejected() int64 {
+	if p.fits() {
+		return p.Fit.Rejects()
+	}
+	return p.Normalize.Rejects()
 }
 
 // Lag returns the offsets that are still to be read; -1 is not known yet.

@@ -172,11 +172,12 @@ func TestFailingOutput(t *testing.T) {
 // be opened.
 func TestFailingOpen(t *testing.T) {
 	artifact := artifactOf(t)
-	path := filepath.Join(t.TempDir(), "in.jsonl")
-	if err := os.WriteFile(path, []byte(good(1)[0]+"\n"), 0o644); err != nil {
+	dir, text := t.TempDir(), []byte(good(1)[0]+"\n")
+	path, other := filepath.Join(dir, "a.jsonl"), filepath.Join(dir, "b.jsonl")
+	if err := errors.Join(os.WriteFile(path, text, 0o644), os.WriteFile(other, text, 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	files, err := NewFiles([]string{path, path}, schema.JSON, nil)
+	files, err := NewFiles([]string{path, other}, schema.JSON, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func TestFailingOpen(t *testing.T) {
 	if counts, err := n.Run(t.Context()); !errors.Is(err, sink.ErrExists) || counts.Records() != 0 {
 		t.Errorf("got %v, %+v", err, counts)
 	}
-	if err := os.Remove(path); err != nil {
+	if err := errors.Join(os.Remove(path), os.Remove(other)); err != nil {
 		t.Fatal(err)
 	}
 	out, p := new(shelf), plan()

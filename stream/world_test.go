@@ -161,13 +161,13 @@ func (r *run) ended(d time.Duration) bool {
 	}
 }
 
-// goesOn waits for d and wants the pass not to end, nor to seal.
+// goesOn waits for d and wants the pass not to end, nor that of the fit to seal.
 func (r *run) goesOn(d time.Duration, why string) {
 	r.Helper()
 	if r.ended(d) {
 		r.Fatalf("%s: the pass has ended: %v", why, r.err)
 	}
-	if s := r.partition(); s.Seal != nil {
+	if s := r.partition(); s.Phase != Normalizing && s.Seal != nil {
 		r.Fatalf("%s: sealed: %+v", why, s.Seal)
 	}
 }

@@ -22,9 +22,10 @@ const pageHTML = `<!DOCTYPE html>
 {{with .Error}}<p><strong>Failed: {{.}}</strong></p>
 {{end}}<p>{{.Phase}}, {{if not .Ready}}not {{end}}ready. Topic {{.Topic}}.{{with .Artifact}} Artifact {{.}}.{{end}}</p>
 <table border="1" cellpadding="4">
-<tr><th>partition</th><th>phase</th><th>lag</th><th>next</th><th>end</th><th>event time</th><th>series</th><th>learned</th><th>late</th><th>rejected</th><th>written</th></tr>
-{{range .Partitions}}<tr align="right"><td>{{.Partition}}</td><td>{{.Phase}}</td><td>{{if ge .Lag 0}}{{.Lag}}{{else}}unknown{{end}}</td><td>{{.Next}}</td><td>{{if ge .End 0}}{{.End}}{{else}}unknown{{end}}</td><td>{{if not .Newest.IsZero}}{{.Newest.UTC.Format "2006-01-02 15:04:05Z"}}{{end}}</td><td>{{.Series}}</td><td>{{.Fit.Train}}</td><td>{{.Fit.Late}}</td><td>{{.Fit.Rejects}}</td><td>{{.Normalize.Written}}</td></tr>
+<tr><th>partition</th><th>phase</th><th>lag</th><th>next</th><th>end</th><th>event time</th><th>series</th><th>learned</th><th>late *</th><th>rejected *</th><th>written</th></tr>
+{{range .Partitions}}<tr align="right"><td>{{.Partition}}</td><td>{{.Phase}}</td><td>{{if ge .Lag 0}}{{.Lag}}{{else}}unknown{{end}}</td><td>{{.Next}}</td><td>{{if ge .End 0}}{{.End}}{{else}}unknown{{end}}</td><td>{{if not .Newest.IsZero}}{{.Newest.UTC.Format "2006-01-02 15:04:05Z"}}{{end}}</td><td>{{.Series}}</td><td>{{.Fit.Train}}</td><td>{{.Late}}</td><td>{{.Rejected}}</td><td>{{.Normalize.Written}}</td></tr>
 {{end}}</table>
+<p>* of the pass that the partition is in</p>
 <p><a href="/api/status">status as JSON</a>, <a href="/metrics">metrics</a>, <a href="/healthz">health</a>, <a href="/readyz">readiness</a></p>
 </body>
 </html>

@@ -71,6 +71,22 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// TestPagePass shows the late and the rejected of the pass that a partition is in.
+func TestPagePass(t *testing.T) {
+	s := running()
+	for i := range s.Partitions {
+		p := &s.Partitions[i]
+		p.Fit.LateTrain, p.Fit.Rejected[1] = 11, 12
+		p.Normalize.Late, p.Normalize.Rejected[1] = 21, 22
+	}
+	page := get(server(t, s), "/").Body.String()
+	for _, cells := range []string{"<td>21</td><td>22</td>", "<td>11</td><td>12</td>"} {
+		if strings.Count(page, cells) != 1 {
+			t.Errorf("the page lacks %s:\n%s", cells, page)
+		}
+	}
+}
+
 func TestHealthAndReadiness(t *testing.T) {
 	for _, c := range []struct {
 		name          string

@@ -70,6 +70,12 @@ func measure(progress io.Writer, results string) error {
 	return errors.Join(failed, res.AppendTo(results))
 }
 
+// complete reports whether the files beside the repository are there.
+func complete() bool {
+	_, err := os.Stat("../shared/data")
+	return err == nil
+}
+
 // builds lists what make pinned says it has compared.
 func builds(out io.Reader) string {
 	var names []string
@@ -130,6 +136,8 @@ func render(bars []accuracy.Bar, measured map[string]accuracy.Result) (page stri
 		res, ok := measured[bar.Name]
 		verdict := "kept"
 		switch {
+		case !ok && bar.Beside() && !complete():
+			verdict = "not measured: no ../shared"
 		case !ok:
 			verdict = "not measured"
 			missed = errors.Join(missed, fmt.Errorf("%s: not measured", bar.Name))

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,15 +55,18 @@ func (a *app) runFreeze(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	client, err := clientOf(&c.Source.Kafka.Cluster, a.retries())
+	client, err := a.contact(ctx, c.Source.Kafka)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	control := coord.Topic(c.Pipeline, c.Revision)
 	log, err := coord.Follow(ctx, client, control)
+	if missing, ok := errors.AsType[*broker.MissingTopicError](err); ok {
+		return fmt.Errorf("the cluster has no control topic %q of pipeline %s revision %d: has tare run been started?", missing.Topic, c.Pipeline, c.Revision)
+	}
 	if err != nil {
-		return fmt.Errorf("%w; has the pipeline been started?", err)
+		return err
 	}
 	defer log.Close()
 	if have := log.State().Artifact; have != nil {
@@ -158,19 +162,16 @@ func (a *app) printStatus(s *stream.Status) error {
 		fmt.Fprintf(a.stdout, "artifact %s\n", s.Artifact)
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "partition\tnext\tlag\tcommitted\tlearned\tlate\trejected\twritten\tdead letters\t\n")
+	fmt.Fprint(w, "partition\tnext\tlag\tcommitted\tlearned\tlate *\trejected *\twritten\tdead letters\t\n")
 	for i := range s.Partitions {
 		p := &s.Partitions[i]
-		rejected := p.Normalize.Rejects()
-		if p.Phase == stream.Fitting {
-			rejected = p.Fit.Rejects()
-		}
 		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t\n", p.Partition, p.Next, p.Lag(), p.Committed, p.Fit.Train,
-			p.Fit.Late()+p.Normalize.Late, rejected, p.Normalize.Written, p.Normalize.Buried)
+			p.Late(), p.Rejected(), p.Normalize.Written, p.Normalize.Buried)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	fmt.Fprintln(a.stdout, "* of the pass that the partition is in")
 	if s.Error != "" {
 		return fmt.Errorf("the pipeline has failed: %s", s.Error)
 	}

@@ -157,7 +157,11 @@ func (a *app) dryTopic(ctx context.Context, c *config.Config, r *dryReport) erro
 	if !found.Connected {
 		r.Result = "unreachable"
 	}
-	r.appended(&p.Outputs)
+	if found.Partitions != nil {
+		if err := r.appended(ctx, p, found.Artifact); err != nil {
+			return err
+		}
+	}
 	r.stateDir(c.State.Dir)
 	r.listen(c.HTTP.Listen)
 	if found.Sample != nil {
@@ -253,21 +257,44 @@ func (r *dryReport) outputs(c *config.Config, source *stream.Files) {
 
 // appended looks whether the files that a topic goes to could be made, or
 // continued.
-func (r *dryReport) appended(o *stream.Outputs) {
-	paths := append(o.Files[:], o.DeadFile)
+func (r *dryReport) appended(ctx context.Context, p *stream.Pipeline, artifact *store.Artifact) error {
+	topic, err := p.Client.Topic(ctx, p.Topic)
+	if err != nil {
+		return err
+	}
+	mark := "" // any, before the freeze
+	if artifact != nil {
+		mark = artifact.Mark()
+	}
+	paths := append(p.Outputs.Files[:], p.Outputs.DeadFile)
 	slices.Sort(paths)
 	for _, path := range slices.Compact(paths) {
-		info, err := os.Stat(path)
-		_, none := os.Stat(path + ".pos")
-		switch {
-		case path == "":
-		case err == nil && info.Mode().IsRegular() && info.Size() > 0 && none != nil:
-			r.say(stream.CheckFail, "output "+path, "it holds %s, and no %s.pos beside it says whose they are: name another file, or move it away", bytesText(int(info.Size())), path)
-		case none == nil:
-			r.say(stream.CheckOK, "output "+path, "a run goes on behind what it holds, if that is of this pipeline")
-		default:
-			r.creatable(path)
+		if path == "" {
+			continue
 		}
+		accept := p.Outputs.ContinueFrom
+		if path == p.Outputs.DeadFile {
+			accept = p.Outputs.DeadContinueFrom
+		}
+		r.continued(path, sink.LogOptions{Origin: p.FileOrigin(path, topic, mark), Accept: accept, Fresh: true})
+	}
+	return nil
+}
+
+// continued looks whether a file could be made, or appended to.
+func (r *dryReport) continued(path string, o sink.LogOptions) {
+	if info, err := os.Stat(path); path == stream.Stdout || err == nil && !info.Mode().IsRegular() {
+		r.creatable(path)
+		return
+	}
+	begun, err := sink.CheckLog(path, o)
+	switch {
+	case err != nil:
+		r.say(stream.CheckFail, "output "+path, "%v", err)
+	case begun:
+		r.say(stream.CheckOK, "output "+path, "a run goes on behind what it holds")
+	default:
+		r.creatable(path)
 	}
 }
 
@@ -298,7 +325,7 @@ func (r *dryReport) artifactOf(c *config.Config, plan *fit.Plan) *store.Artifact
 		return nil
 	}
 	if err != nil {
-		r.say(stream.CheckFail, "artifact", "%v", err)
+		r.say(stream.CheckFail, "artifact", "%v", inTheWay(err))
 		return nil
 	}
 	if lines := fit.Diff(artifact.Manifest.Plan, plan); len(lines) > 0 {

@@ -58,7 +58,7 @@ func TestExactQuantiles(t *testing.T) {
 	says("robust, exact", 0, "inspect", "a.npz")
 	says("quantiles   exact", 0, "explain", "-a", "a.npz")
 	says("verified: 5000 records", 0, "verify", "-a", "a.npz", "train.jsonl")
-	says("name files, or write exact: prefer", exitUsage, "fit", "-c", "c.yaml", "-o", "b.npz", "-")
+	says("or write exact: prefer", exitUsage, "fit", "-c", "c.yaml", "-o", "b.npz", "-")
 	write("shorter.jsonl", strings.Join(records[:4000], "\n"))
 	says("ends at record 4000", exitDataLoss, "verify", "-a", "a.npz", "shorter.jsonl")
 	configured("prefer")

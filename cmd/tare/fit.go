@@ -136,7 +136,7 @@ func (a *app) learn(ctx context.Context, c *config.Config, source measured, path
 		return nil, nil, usageError{err}
 	}
 	if files, ok := source.(*stream.Files); ok && plan.Exact() == frozen.ExactRequire && files.Rereadable() != nil {
-		return nil, nil, usagef("sketch: exact reads the training records again, and standard input can be read only once: name files, or write exact: prefer")
+		return nil, nil, usagef("exact: require: %w; or write exact: prefer", files.Rereadable())
 	}
 	fitter := stream.Fitter{
 		Plan:         plan,

@@ -46,6 +46,9 @@ func (a *app) guessConfig(g *guess, paths []string) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := sample.readable(paths[0], c.Record.Format); err != nil {
+		return nil, err
+	}
 	if err := g.cut(c, sample); err != nil {
 		return nil, err
 	}
@@ -154,6 +157,18 @@ type sample struct {
 	rows   []row
 	names  []string // in the order of first sight
 	fields map[string]*field
+
+	rejects int // records that are not what the format says
+	reject  string
+	first   string // of those
+}
+
+// readable refuses a sample whose records are all rejected.
+func (s *sample) readable(path, format string) error {
+	if len(s.rows) > 0 || s.rejects == 0 {
+		return nil
+	}
+	return usagef("%s: none of the first %d records can be read: the first is %s: %.60q; is the format %s? --format says json or csv", path, s.rejects, s.reject, s.first, format)
 }
 
 // A row is what one record of the sample holds.
@@ -307,6 +322,9 @@ func (a *app) sampleOf(path string, format schema.Format, time string, stdin io.
 	if err != nil {
 		return nil, usageError{err}
 	}
+	if path != stream.Stdin && files.Rereadable() != nil {
+		return nil, usagef("%w; or write a configuration (-c), or give - standard input", files.Rereadable())
+	}
 	reader, err := files.Open(context.Background(), 0)
 	if err != nil {
 		return nil, err
@@ -327,7 +345,14 @@ func (a *app) sampleOf(path string, format schema.Format, time string, stdin io.
 			return nil, err
 		}
 		for i := range ms {
-			if r, ok := see(ms[i].Value); ok && len(s.rows) < sampleRecords {
+			r, err := see(ms[i].Value)
+			switch {
+			case err != nil && s.rejects == 0:
+				s.reject, s.first = err.Error(), string(ms[i].Value[:min(len(ms[i].Value), 60)])
+				fallthrough
+			case err != nil:
+				s.rejects++
+			case len(s.rows) < sampleRecords:
 				s.rows = append(s.rows, r)
 			}
 		}
@@ -336,17 +361,21 @@ func (a *app) sampleOf(path string, format schema.Format, time string, stdin io.
 }
 
 // json takes in the fields of an object; a line that is none is not counted.
-func (s *sample) json(line []byte) (r row, ok bool) {
+func (s *sample) json(line []byte) (r row, err error) {
 	limits := schema.DefaultLimits()
 	if len(line) > limits.Value {
-		return r, false
+		return r, fmt.Errorf("%s: it has %d bytes", record.TooLarge, len(line))
 	}
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.UseNumber()
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return r, false
+	t, err := d.Token()
+	if err == nil && t != json.Delim('{') {
+		err = errors.New("no object")
 	}
-	return r, s.object(d, &r, "", limits.Depth) == nil
+	if err == nil {
+		err = s.object(d, &r, "", limits.Depth)
+	}
+	return r, err
 }
 
 // object takes in the fields of an object that nests no deeper than depth.
@@ -445,19 +474,19 @@ func skip(d *json.Decoder) error {
 }
 
 // csv takes in the cells of rows below a header.
-func (s *sample) csv(header string) func(line []byte) (row, bool) {
+func (s *sample) csv(header string) func(line []byte) (row, error) {
 	names := cells(strings.TrimPrefix(header, "\ufeff"))
-	return func(line []byte) (r row, ok bool) {
+	return func(line []byte) (r row, err error) {
 		values := cells(string(line))
 		if len(values) != len(names) {
-			return r, false
+			return r, fmt.Errorf("%d cells below a header of %d", len(values), len(names))
 		}
 		for i, cell := range values {
 			_, err := strconv.ParseFloat(strings.TrimSpace(cell), 64)
 			missing := cell == "" || strings.EqualFold(cell, "nan")
 			r.see(s, names[i], cell, err == nil, missing)
 		}
-		return r, true
+		return r, nil
 	}
 }
 

@@ -106,6 +106,8 @@ func cutoffText(c *fit.Cutoff) string {
 		return fmt.Sprintf("the first %d records of each partition", c.Records)
 	case fit.Offsets:
 		return "an offset for each partition"
+	case fit.Manual:
+		return "manual: where the topic ends when tare freeze asks"
 	}
 	return "the end of the source"
 }

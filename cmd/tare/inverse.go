@@ -63,6 +63,9 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 	if err != nil {
 		return err
 	}
+	if err := o.limited(); err != nil {
+		return err
+	}
 	var normalized *schema.Schema
 	var inverted record.Output
 	if o.targets {
@@ -106,7 +109,9 @@ func (a *app) invert(ctx context.Context, artifact *store.Artifact, o *inverseOp
 	done := a.progress("inverting", source, &v.Output.Records)
 	counts, err := v.Run(ctx)
 	done()
-	a.say("%s", describeInvert(&counts))
+	if err == nil || counts != (stream.NormalizeCounts{}) {
+		a.say("%s", describeInvert(&counts))
+	}
 	return closeDead(dead, err)
 }
 

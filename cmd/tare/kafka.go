@@ -81,13 +81,30 @@ func saslOf(c *config.SASL) (sasl.Mechanism, error) {
 	return plain.Mechanism{Username: c.Username, Password: c.Password.Reveal()}, nil
 }
 
+// contact connects to the cluster of a topic and waits for its first answer, for
+// as long as a verb that ends may take.
+func (a *app) contact(ctx context.Context, k *config.KafkaSource) (*broker.Client, error) {
+	client, err := clientOf(&k.Cluster, a.retries())
+	if err != nil {
+		return nil, err
+	}
+	silence := fmt.Errorf("no answer within %v from %s: check source.kafka.brokers, and whether the cluster is up", a.patience, strings.Join(k.Brokers, ", "))
+	ctx, cancel := context.WithTimeoutCause(ctx, a.patience, silence)
+	defer cancel()
+	if _, err := client.Topic(ctx, k.Topic); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return client, nil
+}
+
 func startOf(s *config.Start) stream.Start {
 	return stream.Start{At: stream.StartAt(s.At), Time: s.Time, Offsets: s.Offsets}
 }
 
 // openTopic opens what the topic of a configuration holds now; done closes it.
 func (a *app) openTopic(ctx context.Context, c *config.Config) (source *stream.Topic, done func(), err error) {
-	source, done, err = a.opened(c.Source.Kafka, func(client *broker.Client) (*stream.Topic, error) {
+	source, done, err = a.opened(ctx, c.Source.Kafka, func(client *broker.Client) (*stream.Topic, error) {
 		return stream.OpenTopic(ctx, client, c.Source.Kafka.Topic, startOf(&c.Source.Kafka.Start))
 	})
 	if err == nil {
@@ -99,7 +116,7 @@ func (a *app) openTopic(ctx context.Context, c *config.Config) (source *stream.T
 // openRanges opens what an artifact was learned from. What was gone then may be
 // gone now.
 func (a *app) openRanges(ctx context.Context, k *config.KafkaSource, m *store.Manifest) (source *stream.Topic, done func(), err error) {
-	source, done, err = a.opened(k, func(client *broker.Client) (*stream.Topic, error) {
+	source, done, err = a.opened(ctx, k, func(client *broker.Client) (*stream.Topic, error) {
 		return stream.OpenRanges(ctx, client, k.Topic, m.Ranges)
 	})
 	if err == nil && bool(m.Incomplete) {
@@ -109,8 +126,8 @@ func (a *app) openRanges(ctx context.Context, k *config.KafkaSource, m *store.Ma
 }
 
 // opened opens a topic over a connection of its own; done closes both.
-func (a *app) opened(k *config.KafkaSource, open func(*broker.Client) (*stream.Topic, error)) (source *stream.Topic, done func(), err error) {
-	client, err := clientOf(&k.Cluster, a.retries())
+func (a *app) opened(ctx context.Context, k *config.KafkaSource, open func(*broker.Client) (*stream.Topic, error)) (source *stream.Topic, done func(), err error) {
+	client, err := a.contact(ctx, k)
 	if err != nil {
 		return nil, nil, err
 	}

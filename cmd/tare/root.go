@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -39,6 +42,9 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 	ran    bool // a verb has started: errors are no longer usage
+	writes bool // it is one that writes files
+
+	patience time.Duration // for the first answer of a cluster, in verbs that end
 }
 
 // run carries out one command line and returns its exit code. Standard output
@@ -46,13 +52,17 @@ type app struct {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := withSignals(ctx)
 	defer stop()
-	a := &app{stdin: interruptible(ctx, stdin), stdout: stdout, stderr: stderr}
+	out := &checked{w: stdout}
+	a := &app{stdin: interruptible(ctx, stdin), stdout: out, stderr: stderr, patience: 30 * time.Second}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(a.stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.failed() != nil {
+		a.ran, err = true, fmt.Errorf("standard output: %w", out.failed())
+	}
 	if err == nil {
 		return exitDone
 	}
@@ -61,8 +71,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case problems: // file:line:col: message, for editors
 		fmt.Fprintln(stderr, err)
-	case code == exitInterrupted:
+	case code == exitInterrupted && a.writes:
 		fmt.Fprintln(stderr, "tare: interrupted; no output file was written")
+	case code == exitInterrupted:
+		fmt.Fprintln(stderr, "tare: interrupted")
 	default:
 		fmt.Fprintf(stderr, "tare: %v\n", err)
 	}
@@ -95,10 +107,35 @@ difference, 4 training data is gone, 5 artifact refused, 6 freeze refused,
 
 		SuggestionsMinimumDistance: 2,
 	}
-	root.PersistentPreRun = func(*cobra.Command, []string) { a.ran = true }
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
+		a.ran, a.writes = true, slices.Contains([]string{"demo", "fit", "transform", "inverse", "run"}, cmd.Name())
+	}
 	root.AddCommand(a.demo(), a.fit(), a.transform(), a.inverse(), a.runPipeline(), a.inspect(), a.explain(),
 		a.verify(), a.dryRun(), a.freeze(), a.status(), a.lint(), a.schema(), a.version())
 	return root
+}
+
+// A checked writer keeps its first error, for who does not look at each write.
+type checked struct {
+	w   io.Writer
+	mu  sync.Mutex // of err alone: a write may block
+	err error
+}
+
+func (c *checked) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	if err != nil {
+		c.mu.Lock()
+		c.err = cmp.Or(c.err, err)
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+func (c *checked) failed() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
 }
 
 // knownVerb refuses what is no verb, with those it may be a slip of.

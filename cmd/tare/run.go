@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,11 +78,15 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	if err := o.ready(source); err != nil {
 		return err
 	}
-	id := identityOf(c)
-	learned, artifact, err := a.learn(ctx, c, source, o.artifact, frozenAs(id, o.artifact), learnOptions{sketches: true})
+	id, err := frozenAs(identityOf(c), o.artifact)
+	if err != nil {
+		return err
+	}
+	learned, artifact, err := a.learn(ctx, c, source, o.artifact, id, learnOptions{sketches: true})
 	if err != nil {
 		return advise(err, "a freeze is final: raise revision to learn anew")
 	}
+	id = identityOf(c)
 	artifact.Manifest.Normalize, artifact.Manifest.Output = id.Normalize, id.Output
 	return a.normalize(ctx, artifact, source, learned, o)
 }
@@ -102,12 +108,26 @@ func artifactPath(c *config.Config) string {
 }
 
 // frozenAs returns the identity under which a freeze at path would be the same
-// one again: policies and output may have changed since, they are not learned.
-func frozenAs(id stream.Identity, path string) stream.Identity {
-	if was, err := store.OpenArtifact(path); err == nil {
-		id.Normalize, id.Output = was.Manifest.Normalize, was.Manifest.Output
+// one again: policies and output may have changed since, they are not learned. It
+// returns an error where no artifact could be put there.
+func frozenAs(id stream.Identity, path string) (stream.Identity, error) {
+	was, err := store.OpenArtifact(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return id, nil
+	case err != nil:
+		return id, inTheWay(err)
 	}
-	return id
+	id.Normalize, id.Output = was.Manifest.Normalize, was.Manifest.Output
+	return id, nil
+}
+
+// inTheWay tells what to do about a file that stands in the artifact's place.
+func inTheWay(err error) error {
+	if _, ok := errors.AsType[*store.RefusedError](err); ok {
+		return fmt.Errorf("%w; restore it, or remove the file to learn anew", err)
+	}
+	return err
 }
 
 // ready refuses outputs that could not be written behind the fit pass.

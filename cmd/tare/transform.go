@@ -55,6 +55,17 @@ func (o *outputs) flags(cmd *cobra.Command) {
 	flags.Int64Var(&o.deadLimit, "dead-letter-limit", 0, "stop with exit code 7 after so many dead letters")
 }
 
+// limited refuses a limit of dead letters that has none to count.
+func (o *outputs) limited() error {
+	switch {
+	case o.deadLimit < 0:
+		return usagef("--dead-letter-limit %d: want 0, for any number, or more", o.deadLimit)
+	case o.deadLimit > 0 && o.dead == "":
+		return usagef("--dead-letter-limit %d counts dead letters, and they go nowhere: name a file with --dead-letter", o.deadLimit)
+	}
+	return nil
+}
+
 // spares refuses outputs that are an input or the artifact, whatever --force
 // says.
 func (o *outputs) spares(source *stream.Files) error {
@@ -89,6 +100,9 @@ type transformOptions struct {
 func (a *app) runTransform(cmd *cobra.Command, o *transformOptions, args []string) error {
 	artifact, err := openArtifact(o.artifact)
 	if err != nil {
+		return err
+	}
+	if err := o.limited(); err != nil {
 		return err
 	}
 	m := &artifact.Manifest
@@ -170,7 +184,9 @@ func (a *app) normalize(ctx context.Context, artifact *store.Artifact, source *s
 	done := a.progress("normalizing", source, &n.Output.Records)
 	counts, err := n.Run(ctx)
 	done()
-	a.say("%s", describeNormalize(&counts))
+	if err == nil || counts.Records() > 0 {
+		a.say("%s", describeNormalize(&counts))
+	}
 	return closeDead(dead, err)
 }
 

@@ -59,6 +59,9 @@ const (
 	scaledBySample   = "sample"
 )
 
+// notFrozen stands in the marks of a sample for the artifact, as long as one's.
+const notFrozen = "(not frozen yet)"
+
 // A sampleReport is what a dry run says of the sample.
 type sampleReport struct {
 	Records  int            `json:"records"`
@@ -228,7 +231,8 @@ func (t *trial) learn(ctx context.Context) (*store.Artifact, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store.Artifact{ID: strings.Repeat("0", 64), Manifest: result.Manifest, Frozen: result.Frozen}, nil
+	result.Manifest.Cutoff = t.plan.Cutoff // which the marks go by
+	return &store.Artifact{ID: notFrozen, Manifest: result.Manifest, Frozen: result.Frozen}, nil
 }
 
 // normalize notes what each accepted record becomes. Series that were not learned

@@ -71,6 +71,9 @@ func (a *app) learnedFrom(ctx context.Context, m *store.Manifest, configPath str
 		}
 	}
 	files, err := a.files(args, &m.Record)
+	if err == nil && m.Plan.Exact() != "" && files.Rereadable() != nil {
+		err = usagef("exact quantiles: %w", files.Rereadable())
+	}
 	return files, func() {}, err
 }
 

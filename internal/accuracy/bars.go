@@ -1,6 +1,9 @@
 package accuracy
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // Sections of the table, and peers.
 const (
@@ -105,4 +108,10 @@ var Bars = []Bar{
 	{SameBytes, "digests read at any time, with other bytes than unread", 0, Count, Influx, ""},
 	{SameBytes, "moments restored or read at any count, with other bytes at the end", 0, Count, "", ""},
 	{SameBytes, Builds, 0, Count, "", ""},
+}
+
+// Beside reports whether a bar is measured on files beside the repository, which
+// a clone of it may lack.
+func (b *Bar) Beside() bool {
+	return strings.Contains(b.Name, "reference streams") || strings.Contains(b.Name, "NAB")
 }

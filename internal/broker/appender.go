@@ -31,9 +31,18 @@ type FencedError struct {
 	Code int // of the protocol's table of errors
 }
 
+// Replaced reports whether somebody else writes there now.
+func (e *FencedError) Replaced() bool {
+	return e.Code == int(kafkago.InvalidProducerEpoch) || e.Code == int(kafkago.ProducerFenced)
+}
+
 // Error says so.
 func (e *FencedError) Error() string {
-	return fmt.Sprintf("the cluster takes no more from this producer: %v; another owner took over, or what we wrote is not known any more: stop, and take over again", kafkago.Error(e.Code))
+	why := "what we wrote is not known any more: stop, and take over again"
+	if e.Replaced() {
+		why = "another owner took over"
+	}
+	return fmt.Sprintf("the cluster takes no more from this producer: %v; %s", kafkago.Error(e.Code), why)
 }
 
 // An ExpiredError tells that a batch was not acknowledged. It may be in the log

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -29,13 +31,25 @@ func (c *Client) Security() string {
 }
 
 // Reach connects to the broker at address, once: through TLS, the exchange of
-// versions, and SASL.
+// versions, and SASL; and makes a first request, for a broker that wants a login
+// says so by closing the connection there.
 func (c *Client) Reach(ctx context.Context, address string) error {
 	n, err := c.dial(ctx, address)
 	if err != nil {
 		return err
 	}
-	return n.Close()
+	defer n.Close()
+	if err := n.SetDeadline(time.Now().Add(dialTimeout)); err != nil {
+		return err
+	}
+	_, err = n.RoundTrip(&metadata.Request{TopicNames: []string{}})
+	switch {
+	case err == nil:
+		return nil
+	case c.config.SASL == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)):
+		return fmt.Errorf("broker %s: the broker closes the connection at the first request: does it want sasl? (%w)", address, err)
+	}
+	return fmt.Errorf("broker %s: %w", address, err)
 }
 
 // Peek returns what partitions hold, as TakeOver does, but takes nothing over
