@@ -326,18 +326,22 @@ func (w *watched) Open(ctx context.Context, partition int32) (stream.Reader, err
 // done goes into one state: the heap holds that and the files being read.
 func TestManyFiles(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-	path := filepath.Join(t.TempDir(), "day.jsonl")
+	dir := t.TempDir()
 	var b bytes.Buffer
 	for i := range 10_000 {
 		fmt.Fprintf(&b, `{"sensor":"pump-%05d","ts":%d,"f0":%d}`+"\n", i%5000, 1_772_000_000_000+i, i)
 	}
-	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
+	var days []string
+	for i := range 30 {
+		days = append(days, filepath.Join(dir, fmt.Sprintf("day-%02d.jsonl", i)))
+		if err := os.WriteFile(days[i], b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	p := plan(t, scale.Robust, fit.Cutoff{Kind: fit.End})
 	p.Features, p.Record.Features = p.Features[:1], p.Record.Features[:1]
 	most := func(files int) uint64 {
-		source, err := stream.NewFiles(slices.Repeat([]string{path}, files), schema.JSON, nil)
+		source, err := stream.NewFiles(days[:files], schema.JSON, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
