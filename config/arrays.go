@@ -11,6 +11,9 @@ import (
 // the whole value, not a field of it, and the limit of a value leaves it room
 // unless the file sets one.
 func (r *reader) settle(c *Config) {
+	if c.Inverse && !r.has("output.value") {
+		c.Output.Value = "" // as the artifact says
+	}
 	if c.Record.Format != "binary" {
 		return
 	}

@@ -61,7 +61,11 @@ func getfile(path string) ([]byte, error) {
 
 // complete appends the required keys that are not in a part of a file.
 func complete(part []byte) []byte {
-	for _, line := range []string{"version: 1\n", "pipeline: p\n", "features: [a]\n", "cutoff: {end: true}\n"} {
+	lines := []string{"version: 1\n", "pipeline: p\n", "features: [a]\n", "cutoff: {end: true}\n"}
+	if bytes.Contains(part, []byte("\ninverse: true\n")) {
+		lines = lines[:2]
+	}
+	for _, line := range lines {
 		name, _, _ := strings.Cut(line, ":")
 		if !bytes.HasPrefix(part, []byte(name+":")) && !bytes.Contains(part, []byte("\n"+name+":")) {
 			part = append(part, line...)

@@ -13,10 +13,15 @@ func (r *reader) check(c *Config) {
 	r.checkPaths(c)
 	r.checkFields(c)
 	r.checkFeatures(c)
+	r.checkRoles(c)
 	r.checkArrays(c)
 	r.checkBinary(c)
 	r.checkCutoff(c)
-	r.checkOutput(c)
+	if c.Inverse {
+		r.checkInverse(c)
+	} else {
+		r.checkOutput(c)
+	}
 	r.checkSource(c)
 	r.checkTopics(c)
 	r.checkCluster(c)

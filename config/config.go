@@ -25,6 +25,8 @@ type Config struct {
 	Version    int    // of the file's format: 1
 	Pipeline   string // name; with Revision it identifies what is learned
 	Revision   int
+	Inverse    bool   // records are taken back to their units with what is frozen: Record, Features, Scope and Cutoff are empty
+	Artifact   string // the file to do that with; empty is the one in State.Dir
 	Source     Source
 	Record     Record
 	Features   []Feature
@@ -144,6 +146,7 @@ type Feature struct {
 	Pre    []Pre // applied in order before the scaler
 	Impute Impute
 	Exact  string // require, prefer; empty takes the quantiles of a digest
+	Role   string // feature, target; empty is feature
 }
 
 // A Fixed has the numbers of a standard scaler that are known: one, or one for

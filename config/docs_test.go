@@ -91,6 +91,8 @@ func escape(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 func docsDefault(k key, sisters []key) string {
 	n := k.kind.write()
 	switch {
+	case k.required && k.unless != "":
+		return "required without `" + k.unless + "`"
 	case k.required:
 		return "required"
 	case k.alternative:

@@ -33,6 +33,7 @@ type key struct {
 	required    bool
 	alternative bool   // exactly one of a mapping's alternatives must be given
 	only        sister // where it is allowed
+	unless      string // another key of the mapping that takes its place: there it is neither required nor allowed
 	later       string // not in this version, and what is instead
 }
 

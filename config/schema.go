@@ -33,12 +33,15 @@ func Schema() []byte {
 func objectSchema(keys []key) dict {
 	properties, dependencies := dict{}, dict{}
 	required := []string{}
+	replaced := map[string][]key{}
 	for _, k := range keys {
 		if k.later != "" {
 			continue
 		}
 		properties[k.name] = keySchema(k)
-		if k.required {
+		if k.unless != "" {
+			replaced[k.unless] = append(replaced[k.unless], k)
+		} else if k.required {
 			required = append(required, k.name)
 		}
 		if k.only.key != "" {
@@ -52,6 +55,9 @@ func objectSchema(keys []key) dict {
 	if len(dependencies) > 0 {
 		d["dependencies"] = dependencies
 	}
+	for sister, list := range replaced {
+		d["oneOf"] = eitherSchema(sister, list)
+	}
 	if one := alternatives(keys); len(one) > 0 {
 		var list []dict
 		for _, name := range one {
@@ -60,6 +66,24 @@ func objectSchema(keys []key) dict {
 		d["oneOf"] = list
 	}
 	return d
+}
+
+// eitherSchema says that a key takes the place of others, of which some are
+// required without it.
+func eitherSchema(sister string, others []key) []dict {
+	needs := func(name string) dict { return dict{"required": []string{name}} }
+	var none []dict
+	required := []string{}
+	for _, k := range others {
+		none = append(none, needs(k.name))
+		if k.required {
+			required = append(required, k.name)
+		}
+	}
+	return []dict{
+		{"required": []string{sister}, "not": dict{"anyOf": none}},
+		{"required": required, "not": needs(sister)},
+	}
 }
 
 func keySchema(k key) dict {

@@ -54,10 +54,16 @@ func (r *reader) object(keys []key, path string, n *yaml.Node) {
 			r.found = append(r.found, Problem{r.name, at.key.Line, at.key.Column, own + " is not supported by this version; " + k.later})
 		case is && r.allowed(keys, k, given, path, at):
 			r.read(k.kind, own, at.value)
-		case !is && k.required && !r.bad[own]:
+		case !is && k.required && !r.bad[own] && !replaced(k, given):
 			r.problem(own, r.around(path, n), "missing; want %s", k.kind.wanted())
 		}
 	}
+}
+
+// replaced reports whether a key stands that takes the place of k.
+func replaced(k key, given map[string]place) bool {
+	_, is := given[k.unless]
+	return is
 }
 
 // key takes one pair of a mapping into given, if it is a key there.
@@ -126,6 +132,10 @@ func alternatives(keys []key) []string {
 // allowed reports whether k may stand beside the other keys given, and if not,
 // says why.
 func (r *reader) allowed(keys []key, k key, given map[string]place, path string, at place) bool {
+	if replaced(k, given) {
+		r.problem(join(path, k.name), at.key, "has no place beside %s: the artifact holds it; leave it out", join(path, k.unless))
+		return false
+	}
 	if k.only.key == "" {
 		return true
 	}
@@ -185,7 +195,7 @@ func members(keys []key) iter.Seq2[string, *yaml.Node] {
 		written := map[string]*yaml.Node{}
 		for _, k := range keys {
 			on := written[k.only.key]
-			if k.later != "" || k.only.key != "" && (on == nil || k.only.in != nil && !slices.Contains(k.only.in, on.Value)) {
+			if k.later != "" || written[k.unless] != nil || k.only.key != "" && (on == nil || k.only.in != nil && !slices.Contains(k.only.in, on.Value)) {
 				continue
 			}
 			v := k.kind.write()

@@ -242,6 +242,7 @@ func TestPlanRefused(t *testing.T) {
 		"no features":    func(p *Plan) { p.Features, p.Record.Features = nil, nil },
 		"other field":    func(p *Plan) { p.Record.Features[0].Name = "x" },
 		"unknown scaler": func(p *Plan) { p.Features[0].Scaler.Kind = "magic" },
+		"target first":   func(p *Plan) { p.Features[0].Role = frozen.RoleTarget },
 		"min_samples":    func(p *Plan) { p.MinSamples = 0 },
 		"max_series":     func(p *Plan) { p.MaxSeries = 0 },
 		"cutoff":         func(p *Plan) { p.Cutoff.Kind = "some day" },

@@ -35,6 +35,9 @@ func (p *Plan) Validate() error {
 		if err := checkFeature(&p.Features[i], &p.Record.Features[i]); err != nil {
 			return err
 		}
+		if i > 0 && p.Features[i-1].Role == frozen.RoleTarget && p.Features[i].Role != frozen.RoleTarget {
+			return fmt.Errorf("feature %q stands behind the target %q, want targets last", p.Features[i].Name, p.Features[i-1].Name)
+		}
 	}
 	if p.MinSamples < 1 || p.MaxSeries < 1 {
 		return fmt.Errorf("min_samples is %d and max_series %d, want at least 1", p.MinSamples, p.MaxSeries)

@@ -22,7 +22,14 @@ type Feature struct {
 	// Exact has the training stretch read again for a robust scaler's quantiles: it
 	// is ExactRequire, ExactPrefer or, to take them of the sketch, empty.
 	Exact string `json:"exact,omitempty"`
+	// Role says what a model does with the feature: it reads it where this is empty,
+	// and predicts it with RoleTarget. Targets stand behind all others and are never
+	// imputed.
+	Role string `json:"role,omitempty"`
 }
+
+// RoleTarget as the Role of a Feature stands for what a model predicts.
+const RoleTarget = "target"
 
 // What a Feature's Exact says where the stretch is no longer all there.
 const (

@@ -46,11 +46,29 @@ func New(features []Feature, series *Series, records []uint64, learned []Learned
 		if err != nil {
 			return nil, fmt.Errorf("feature %q: %w", features[i].Name, err)
 		}
-		f.columns = append(f.columns, c)
-		f.width += c.size
-		f.keyed = f.keyed || !c.shared
+		f.append(c)
 	}
 	return f, nil
+}
+
+func (f *Frozen) append(c column) {
+	f.columns = append(f.columns, c)
+	f.width += c.size
+	f.keyed = f.keyed || !c.shared
+}
+
+// Targets returns what f does to its targets alone, which stand last: to none if
+// it has none. It shares the numbers of f.
+func (f *Frozen) Targets() *Frozen {
+	first := len(f.features)
+	for first > 0 && f.features[first-1].Role == RoleTarget {
+		first--
+	}
+	t := &Frozen{features: f.features[first:], series: f.series, records: f.records}
+	for _, c := range f.columns[first:] {
+		t.append(c)
+	}
+	return t
 }
 
 // Features returns how each feature is normalized; not to be changed.
@@ -76,8 +94,8 @@ func (f *Frozen) Params(feature int, id int32) []float64 {
 	return c.params(c.first(id), c.layout.Groups)
 }
 
-// Columns returns the names of what Transform writes: one a number, as
-// scikit-learn's get_feature_names_out does, but an array's name once.
+// Columns returns the names of what Transform writes, targets last: one a number,
+// as scikit-learn's get_feature_names_out does, but an array's name once.
 func (f *Frozen) Columns() []string {
 	names := make([]string, len(f.features))
 	for i := range f.features {

@@ -81,6 +81,9 @@ func (f *Feature) Validate() error {
 	if err := f.checkExact(); err != nil {
 		return err
 	}
+	if err := f.checkRole(); err != nil {
+		return err
+	}
 	if f.Fixed == nil {
 		return nil
 	}
@@ -111,6 +114,16 @@ func (f *Feature) checkExact() error {
 	}
 	if f.Scaler.Kind != scale.Robust {
 		return fmt.Errorf("exact quantiles of scaler %s, want %s", f.Scaler.Kind, scale.Robust)
+	}
+	return nil
+}
+
+func (f *Feature) checkRole() error {
+	switch {
+	case f.Role != "" && f.Role != RoleTarget:
+		return fmt.Errorf("role %.32q, want %s, or none for what a model reads", f.Role, RoleTarget)
+	case f.Role == RoleTarget && f.Impute.Kind != "":
+		return fmt.Errorf("impute %.32q of a %s, want none: nobody is to train on a value that was made up", f.Impute.Kind, RoleTarget)
 	}
 	return nil
 }

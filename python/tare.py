@@ -98,6 +98,9 @@ class Scaler:
         What the artifact says about itself, as JSON.
     columns : list of str
         Names of what ``transform`` returns: of each number, and of each array once.
+    inputs, targets : lists of str
+        Those of the columns that a model reads, and those, behind them, that it
+        predicts: the features with ``role: target``.
     feature_names_in_ : ndarray of str, shape (n_features_in_,)
         Names of the columns that ``transform`` takes. An array has one for each of
         its numbers, in row-major order: image_0_0, image_0_1, ...
@@ -115,6 +118,8 @@ class Scaler:
             specs = _feature_specs(self.manifest)
             body = archive.arrays(specs)
         self.columns: list[str] = self.manifest["columns"]
+        self.inputs = [s.name for s in specs if s.role != "target"]
+        self.targets = [s.name for s in specs if s.role == "target"]
         self.series = SeriesNames(body["series.offsets"], body["series.bytes"])
         names = [name for s in specs for name in s.column_names()]
         self.feature_names_in_ = np.array(names, dtype=object)
@@ -142,7 +147,12 @@ class Scaler:
         return self.feature_names_in_.copy()
 
     def transform(
-        self, X: Any, series: Optional[Names] = None, *, unknown: str = "missing"
+        self,
+        X: Any,
+        series: Optional[Names] = None,
+        *,
+        columns: Optional[Sequence[str]] = None,
+        unknown: str = "missing",
     ) -> Floats:
         """Return the normalized form of X, (n, n_columns).
 
@@ -155,6 +165,10 @@ class Scaler:
         it is one column, (n, *shape). If it is the only feature, X may be (n,
         *shape), and the result is too.
 
+        columns names the features that X holds and the result is to hold, in that
+        order; all by default. Where a model serves there is no target yet: name
+        ``inputs``.
+
         series is the name of the series that all rows belong to, or one name
         for each row. Where records have no series it can be left out.
 
@@ -162,10 +176,11 @@ class Scaler:
         series share; unknown="raise" raises UnknownSeriesError instead. A magnitude above 1e150 is a ValueError, or
         missing if the artifact says ``bad_value: missing``.
         """
-        x, shape = _matrix(X, [f.spec for f in self._features])
-        x = self._admit(x)
+        features = self._picked(columns)
+        x, shape = _matrix(X, [f.spec for f in features])
+        x = self._admit(x, features)
         ids = self._ids(series, len(x), unknown)
-        return _by_block(x, ids, [(f, f.transform) for f in self._features]).reshape(shape)
+        return _by_block(x, ids, [(f, f.transform) for f in features]).reshape(shape)
 
     def inverse_transform(
         self,
@@ -178,15 +193,11 @@ class Scaler:
         """Return what ``transform`` maps to Y, in the units of the records.
 
         Y has a column for each of ``columns``, which are all by default, and one
-        for each number of an array; name those of the targets to map predictions
-        back. The result has the same shape. What was clipped comes back as the bound, and rows of a series
+        for each number of an array; name ``targets`` to map predictions back. The
+        result has the same shape. What was clipped comes back as the bound, and rows of a series
         that was not learned as NaN, or as for ``transform``.
         """
-        columns = self.columns if columns is None else list(columns)
-        for name in columns:
-            if name not in self.columns:
-                raise ValueError(f"no column {name!r}, want some of {', '.join(self.columns)}")
-        features = [self._features[self.columns.index(name)] for name in columns]
+        features = self._picked(columns)
         y, shape = _matrix(Y, [f.spec for f in features])
         ids = self._ids(series, len(y), unknown)
         return _by_block(y, ids, [(f, f.inverse) for f in features]).reshape(shape)
@@ -211,7 +222,15 @@ class Scaler:
             raise UnknownSeriesError(str(series))
         return {f.spec.name: f.learned(int(at)) for f in self._features}
 
-    def _admit(self, x: Floats) -> Floats:
+    def _picked(self, columns: Optional[Sequence[str]]) -> list[_Feature]:
+        """Return the features of these names, all for None."""
+        columns = self.columns if columns is None else list(columns)
+        for name in columns:
+            if name not in self.columns:
+                raise ValueError(f"no column {name!r}, want some of {', '.join(self.columns)}")
+        return [self._features[self.columns.index(name)] for name in columns]
+
+    def _admit(self, x: Floats, features: list[_Feature]) -> Floats:
         """Return x without the magnitudes that the artifact has no numbers for."""
         low = np.fmin.reduce(x, axis=None, initial=0.0)
         high = np.fmax.reduce(x, axis=None, initial=0.0)
@@ -220,8 +239,9 @@ class Scaler:
         beyond = np.abs(x) > MAX_MAGNITUDE
         if self._reject:
             row, i = np.argwhere(beyond)[0]
+            names = [name for f in features for name in f.spec.column_names()]
             raise ValueError(
-                f"row {row}, {self.feature_names_in_[i]}: {x[row, i]}, "
+                f"row {row}, {names[i]}: {x[row, i]}, "
                 f"want a magnitude up to {MAX_MAGNITUDE}, or NaN"
             )
         return np.where(beyond, np.nan, x)
@@ -470,6 +490,7 @@ class _Spec(NamedTuple):
     scope: str  # global: statistics of all series together
     fixed: Optional[dict[str, list[float]]]  # mean and scale in place of learned ones
     exact: str  # whether exact quantiles are a must: require, prefer; "" for a sketch's
+    role: str  # target: what a model predicts; "" for what it reads
 
     @property
     def size(self) -> int:
@@ -1023,8 +1044,12 @@ def _check_manifest(m: Any) -> None:
 
 def _feature_specs(m: dict) -> list[_Spec]:
     specs = [_feature_spec(at, f) for at, f in _objects(m, "", "features")]
-    if m["format"] == 1 and any(s.shape or s.shared or s.exact for s in specs):
-        raise _wrong("format", 1, f"{FORMAT} for arrays, what all series share, exact quantiles")
+    if m["format"] == 1 and any(s.shape or s.shared or s.exact or s.role for s in specs):
+        news = "arrays, what all series share, exact quantiles, targets"
+        raise _wrong("format", 1, f"{FORMAT} for {news}")
+    roles = [s.role for s in specs]
+    if roles != sorted(roles):
+        raise _wrong("features", roles, "those with the role target last")
     names = [s.name for s in specs]
     if len(set(names)) != len(names) or "series" in names:
         raise ArtifactError(
@@ -1052,6 +1077,9 @@ def _feature_spec(at: str, f: dict) -> _Spec:
     exact = _get(f, at, "exact", str, "")
     if exact not in ("", "require", "prefer") or exact and scaler["kind"] != "robust":
         raise _wrong(f"{at}.exact", exact, "require or prefer, with the scaler robust")
+    role = _get(f, at, "role", str, "")
+    if role not in ("", "target") or role and kind:
+        raise _wrong(f"{at}.role", role, "target, of a feature without impute")
     spec = _Spec(
         _get(f, at, "name", str),
         scaler["kind"],
@@ -1064,6 +1092,7 @@ def _feature_spec(at: str, f: dict) -> _Spec:
         scope,
         None,
         exact,
+        role,
     )
     return _with_fixed(f"{at}.fixed", spec, f["fixed"]) if "fixed" in f else spec
 

@@ -1722,3 +1722,104 @@ def test_exact_as_numpy(go, tmp_path, seed, low, high):
         assert got["center"] == np.nanmedian(values), name
         if name != "subnormal":  # whose range counts as none
             assert got["scale"] == ends[1] - ends[0], name
+
+
+# Targets.
+
+TARGETS = """
+version: 1
+pipeline: targets
+record: {series: s}
+features:
+  - {name: y, role: target}
+  - a
+  - {name: b, pre: log1p, scaler: robust, impute: median}
+  - {name: z, pre: log1p, scaler: minmax, role: target}
+cutoff: {end: true}
+"""
+
+
+@pytest.fixture(scope="module")
+def yields(go, seed, tmp_path_factory):
+    """Records of two presses, and the artifact that the Go tool learns from them."""
+    at = tmp_path_factory.mktemp("targets")
+    r = np.random.default_rng(seed)
+    frames = []
+    for s in ("p1", "p2"):
+        f = pd.DataFrame({"s": s, "a": r.normal(20, 3, 500), "b": r.lognormal(1, 1, 500)})
+        f["y"] = 40 + 2 * f["a"] + np.log1p(f["b"]) + r.normal(0, 0.1, 500)
+        f["z"] = np.exp(f["a"] / 10)
+        frames.append(f)
+    frame = pd.concat(frames, ignore_index=True)
+    (at / "conf.yaml").write_text(TARGETS)
+    frame.to_json(at / "train.jsonl", orient="records", lines=True, double_precision=15)
+    frame = pd.read_json(at / "train.jsonl", lines=True, precise_float=True)
+    go("fit", "-c", at / "conf.yaml", "-o", at / "t.npz", at / "train.jsonl")
+    return types.SimpleNamespace(at=at, frame=frame, scaler=tare.load(at / "t.npz"))
+
+
+def test_targets_are_last(go, yields):
+    s = yields.scaler
+    assert s.columns == ["a", "b", "y", "z"] == json.loads(
+        go("inspect", yields.at / "t.npz", "--columns", "--json")
+    )
+    assert (s.inputs, s.targets) == (["a", "b"], ["y", "z"])
+    assert list(s.feature_names_in_) == s.columns
+    train = yields.at / "train.jsonl"
+    vector = go("transform", "-a", yields.at / "t.npz", "--value", "vector", train)
+    want = s.transform(yields.frame, yields.frame["s"])
+    assert_ulps(np.frombuffer(vector, "<f8").reshape(-1, 4), want, 0)
+    served = yields.frame.drop(columns=s.targets)
+    assert_ulps(s.transform(served, served["s"], columns=s.inputs), want[:, :2], 0)
+    with pytest.raises(ValueError, match="X has no column 'y'"):
+        s.transform(served, served["s"])
+    with pytest.raises(ValueError, match="row 0, z: 1e\\+151"):
+        s.transform([[1.0, 1e151]], "p1", columns=["y", "z"])
+
+
+@pytest.mark.parametrize("press", ["p1", "p2"])
+def test_targets_as_scikit_learn(go, yields, press):
+    """Fit, predict in scaled space, invert: TransformedTargetRegressor with a scaler of y."""
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.linear_model import LinearRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
+
+    s = yields.scaler
+    frame = yields.frame[yields.frame["s"] == press]
+    scaled = s.transform(frame, press)
+    x, targets = scaled[:, : len(s.inputs)], scaled[:, len(s.inputs) :]
+    predicted = LinearRegression().fit(x, targets).predict(x)
+    got = s.inverse_transform(predicted, press, columns=s.targets)
+
+    log = FunctionTransformer(np.log1p, np.expm1)
+    scalers = {"y": StandardScaler(), "z": make_pipeline(log, MinMaxScaler())}
+    for i, (name, scaler) in enumerate(scalers.items()):
+        peer = TransformedTargetRegressor(LinearRegression(), transformer=scaler)
+        want = peer.fit(x, frame[name].to_numpy()).predict(x)
+        assert_close(got[:, i], want, 1e-12, name)
+
+    lines = [json.dumps({"s": press, "y": y, "z": z}) + "\n" for y, z in predicted.tolist()]
+    back = go("inverse", "-a", yields.at / "t.npz", input="".join(lines).encode())
+    rows = [json.loads(line) for line in back.splitlines()]
+    assert [set(row) for row in rows] == [{"s", "y", "z"}] * len(frame)
+    assert_ulps(np.array([[row["y"], row["z"]] for row in rows]), got, 0)
+
+
+def test_refused_targets():
+    def refused(why, change, kinds=("robust", "standard")):
+        manifest, arrays = sample(kinds)
+        manifest["format"] = 2
+        manifest["features"][-1]["role"] = "target"
+        change(manifest)
+        with pytest.raises(tare.ArtifactError, match=why):
+            read(encode(manifest, arrays))
+
+    manifest, arrays = sample(["robust", "standard"])
+    manifest["format"] = 2
+    manifest["features"][1]["role"] = "target"
+    assert read(encode(manifest, arrays)).targets == ["standard"]
+    refused("want 2 for", lambda m: m.update(format=1))
+    refused("role", lambda m: m["features"][1].update(role="input"))
+    refused("without impute", lambda m: m["features"][1].update(impute={"kind": "constant"}))
+    refused("target last", lambda m: m["features"].insert(0, m["features"].pop()))

@@ -13,7 +13,19 @@ const (
 	HeaderSplit    = "tare-split"
 	HeaderFlags    = "tare-flags"
 	HeaderError    = "tare-error" // the reason, perhaps with its detail
+	// HeaderInverse is HeaderArtifact on a record that is in its units again: it
+	// names what took it back, and does not say that the record is normalized.
+	HeaderInverse = "tare-inverse"
 )
+
+// IsMark reports whether a header of that name belongs to a mark.
+func IsMark(header []byte) bool {
+	switch string(header) {
+	case HeaderArtifact, HeaderSource, HeaderSplit, HeaderFlags, HeaderInverse:
+		return true
+	}
+	return false
+}
 
 // A Mark tells where an output record came from and what happened to it.
 type Mark struct {

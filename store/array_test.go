@@ -202,6 +202,7 @@ func TestFormats(t *testing.T) {
 	f(2, func(m *Manifest) { m.Features[0].Shape = []int{1} })
 	f(2, func(m *Manifest) { m.Features[0].Scope = frozen.ScopeGlobal })
 	f(2, func(m *Manifest) { m.Features[0].Fixed = &frozen.Fixed{} })
+	f(2, func(m *Manifest) { m.Features[0].Role = frozen.RoleTarget })
 }
 
 func arraysBytes(t testing.TB) []byte {

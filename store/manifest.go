@@ -16,8 +16,8 @@ import (
 )
 
 // Format is the newest version of the artifact's format. An artifact that has no
-// array, nothing that all series share and no exact quantiles is written in
-// version 1, which every tare reads.
+// array, nothing that all series share, no exact quantiles and no target is
+// written in version 1, which every tare reads.
 const Format = 2
 
 // A Manifest is what an artifact says about itself, in manifest.json. No time
@@ -62,7 +62,7 @@ func (m *Manifest) format() int {
 		return Format
 	}
 	for i := range m.Features {
-		if f := &m.Features[i]; f.Shape != nil || f.Shared() || f.Exact != "" {
+		if f := &m.Features[i]; f.Shape != nil || f.Shared() || f.Exact != "" || f.Role != "" {
 			return Format
 		}
 	}

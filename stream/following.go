@@ -23,11 +23,12 @@ const (
 	renewEvery = time.Hour
 )
 
-// following is the normalize pass over one partition of a topic that goes on.
+// following is the second pass over one partition of a topic that goes on.
 // Whatever stops it, the records that its outputs hold by then are those of an
 // unbroken run of source offsets, and the next owner finds where it ends.
 type following struct {
-	*normalizing
+	worker  worker
+	counts  *NormalizeCounts // of the worker
 	life    *life
 	decoder record.Decoder
 	encoder record.Encoder
@@ -115,7 +116,7 @@ func (f *following) drain(ctx context.Context) error {
 			if f.reason = f.decoder.Decode(&f.row, m); f.row.Timed {
 				f.status.Newest = time.Unix(0, f.row.Time)
 			}
-			if err := f.take(f, f.life.Topic, m, &f.row, f.reason); err != nil {
+			if err := f.worker.take(f, f.life.Topic, m, &f.row, f.reason); err != nil {
 				return err
 			}
 			f.done = m.Offset + 1
@@ -164,45 +165,66 @@ func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y 
 		return nil
 	}
 	f.value = f.encoder.Append(f.value[:0], m.Value, row, y, mark)
+	out := m
 	if o.headers() {
-		f.stamp(split, mark)
+		out = f.stamp(m, split, mark)
 	}
-	fits, err := f.put(o, m, f.value)
+	fits, err := f.put(o, out, f.value)
 	if err == nil && !fits {
 		f.counts.Written--
 		f.counts.TooLarge++
-		return f.bury(m, fmt.Sprintf("too_large_out: the normalized record has %d bytes and does not fit into a batch of %s (max.message.bytes)", len(f.value), o.place.Topic))
+		return f.bury(m, fmt.Sprintf("too_large_out: the record that goes out has %d bytes and does not fit into a batch of %s (max.message.bytes)", len(f.value), o.place.Topic))
 	}
 	return err
 }
 
-// stamp puts the mark of a record into its headers.
-func (f *following) stamp(split fit.Split, mark *record.Mark) {
+// stamp puts the mark of a record into the headers that go out with those of the
+// message that it returns: m, or without headers where a mark is taken off.
+func (f *following) stamp(m *record.Message, split fit.Split, mark *record.Mark) *record.Message {
+	f.headers = f.headers[:0]
+	if f.life.inverse {
+		m = f.unmark(m)
+	}
 	f.source = mark.AppendSource(f.source[:0])
-	f.headers = append(f.headers[:0],
-		kafka.Header{Key: record.HeaderArtifact, Value: f.life.mark},
+	f.headers = append(f.headers,
+		kafka.Header{Key: f.life.header(), Value: f.life.mark},
 		kafka.Header{Key: record.HeaderSource, Value: f.source})
 	if f.life.meta != record.MetaHeaders {
-		return
+		return m
 	}
 	f.headers = append(f.headers, kafka.Header{Key: record.HeaderSplit, Value: splitNames[split]})
 	if mark.Flags != 0 {
 		f.flags = mark.Flags.Append(f.flags[:0])
 		f.headers = append(f.headers, kafka.Header{Key: record.HeaderFlags, Value: f.flags})
 	}
+	return m
+}
+
+// unmark moves the headers of m that are no mark to those that go out.
+func (f *following) unmark(m *record.Message) *record.Message {
+	for key, value := range m.Headers.All() {
+		if !record.IsMark(key) {
+			f.headers = append(f.headers, kafka.Header{Key: string(key), Value: value})
+		}
+	}
+	bare := *m
+	bare.Headers = record.Headers{}
+	return &bare
 }
 
 var splitNames = [...][]byte{[]byte("train"), []byte("gap"), []byte("live")}
 
-// reject deals with a record that the decoder refused.
-func (f *following) reject(m *record.Message) error {
-	detail := f.decoder.Detail()
-	f.life.Rejects.Add(f.life.Topic, m, f.reason, detail)
-	if err := f.bury(m, f.reason.String()+": "+detail); err != nil {
+// refuse logs and buries a record, and stops where the policy says so.
+func (f *following) refuse(m *record.Message, reason record.Reason, detail string) error {
+	if detail == "" {
+		detail = f.decoder.Detail()
+	}
+	f.life.Rejects.Add(f.life.Topic, m, reason, detail)
+	if err := f.bury(m, reason.String()+": "+detail); err != nil {
 		return err
 	}
 	if f.life.FailOnReject {
-		return &RejectError{source(f.life.Topic, m), f.reason, detail}
+		return &RejectError{source(f.life.Topic, m), reason, detail}
 	}
 	return nil
 }
@@ -247,7 +269,7 @@ func (f *following) stampDead(m *record.Message, why string) {
 	f.headers = append(f.headers[:0],
 		kafka.Header{Key: record.HeaderError, Value: []byte(why)},
 		kafka.Header{Key: record.HeaderSource, Value: f.source},
-		kafka.Header{Key: record.HeaderArtifact, Value: f.life.mark})
+		kafka.Header{Key: f.life.header(), Value: f.life.mark})
 }
 
 // put adds a record with f.headers to an output's batch, and sends that where
@@ -331,7 +353,7 @@ func (f *following) publish() {
 	}
 	f.safe.Store(safe)
 	s := &f.status
-	s.Next, s.End, s.LogStart, s.Normalize = f.done, f.reading.end, f.reading.logStart, f.counts
+	s.Next, s.End, s.LogStart, s.Normalize = f.done, f.reading.end, f.reading.logStart, *f.counts
 	s.Gaps = f.gone + f.reading.gone
 	s.Inflight = s.Next - safe
 	f.life.Monitor.Update(func(all *Status) {

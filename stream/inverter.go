@@ -3,13 +3,16 @@ package stream
 import (
 	"context"
 
+	"tare/fit"
 	"tare/frozen"
 	"tare/record"
 	"tare/store"
 )
 
-// An Inverter takes normalized records back to the units they came in. It
-// applies no policy: what the artifact has no numbers for, as all of a record of
+// An Inverter takes normalized records back to the units they came in. A record
+// may hold any of the features, as a prediction does; what is absent stays so.
+//
+// It applies no policy: what the artifact has no numbers for, as all of a record of
 // an unknown series where nothing is shared, comes out as it is, without the stamp.
 type Inverter struct {
 	Artifact   *store.Artifact
@@ -20,36 +23,20 @@ type Inverter struct {
 	Foreign bool
 }
 
-// InvertCounts tell what became of the records.
-type InvertCounts struct {
-	Inverted, Unknown int64
-	Rejected          [record.NumReasons]int64
-}
-
-// Rejects returns the number of rejected records.
-func (c *InvertCounts) Rejects() (n int64) {
-	for _, k := range c.Rejected {
-		n += k
-	}
-	return n
-}
-
-// Run reads everything. The counts are right also where it fails.
-func (v *Inverter) Run(ctx context.Context) (InvertCounts, error) {
-	f := v.Artifact.Frozen
-	w := inverting{Inverter: v, y: make([]float64, f.Width()), asIs: newAsIs(f)}
-	for i := range f.Features() {
-		shared := f.Features()[i].Shared()
-		w.shared, w.keyed = w.shared || shared, w.keyed || !shared
-	}
-	p := pass{Output: v.Output, source: v.Source, newDecoder: v.NewDecoder, transform: w.transform}
+// Run reads everything. The counts are right also where it fails: a record that
+// is not rejected is Live, and Unknown where it came out as it is.
+func (v *Inverter) Run(ctx context.Context) (NormalizeCounts, error) {
+	w := newInverting(v)
+	p := pass{Output: v.Output, source: v.Source, newDecoder: v.NewDecoder, worker: w}
 	err := p.run(ctx)
+	w.counts.Buried = p.deads
 	return w.counts, err
 }
 
+// inverting is one run of the pass.
 type inverting struct {
 	*Inverter
-	counts InvertCounts
+	counts NormalizeCounts
 	mark   record.Mark
 	y      []float64
 	asIs   *asIs
@@ -57,40 +44,51 @@ type inverting struct {
 	keyed  bool // some has none
 }
 
-func (v *inverting) transform(p *pass, m *record.Message) error {
-	if by, stamped := v.stamp(p, m); p.reason == record.OK && !v.Foreign && stamped && by != v.Artifact.Mark() {
-		v.counts.Rejected[record.Stamped]++
-		return p.refuse(m, record.Stamped, "the record was normalized by artifact "+by+", not "+v.Artifact.Mark()+"; --foreign inverts it all the same")
+func newInverting(v *Inverter) *inverting {
+	f := v.Artifact.Frozen
+	w := &inverting{Inverter: v, y: make([]float64, f.Width()), asIs: newAsIs(f)}
+	for i := range f.Features() {
+		shared := f.Features()[i].Shared()
+		w.shared, w.keyed = w.shared || shared, w.keyed || !shared
 	}
-	if p.reason != record.OK {
-		v.counts.Rejected[p.reason]++
-		return p.reject(m)
+	return w
+}
+
+func (v *inverting) take(d desk, topic string, m *record.Message, row *record.Row, reason record.Reason) error {
+	detail := ""
+	if by, stamped := stampOf(m, row); reason == record.OK && !v.Foreign && stamped && by != v.Artifact.Mark() {
+		reason, detail = record.Stamped, "the record was normalized by artifact "+by+", not "+v.Artifact.Mark()+"; tare inverse --foreign inverts it all the same"
 	}
-	row, y := &p.row, v.y
-	id := v.Artifact.Frozen.Find(p.row.Series)
+	if reason != record.OK {
+		v.counts.Rejected[reason]++
+		return d.refuse(m, reason, detail)
+	}
+	v.counts.Bad += int64(row.Bad)
+	y := v.y
+	id := v.Artifact.Frozen.Find(row.Series)
 	if id == frozen.Unknown && v.keyed {
 		v.counts.Unknown++
-	} else {
-		v.counts.Inverted++
 	}
 	if id == frozen.Unknown && !v.shared {
 		row, y = v.asIs.of(row)
 	} else {
-		v.Artifact.Frozen.Inverse(y, p.row.Numbers, id)
+		v.Artifact.Frozen.Inverse(y, row.Numbers, id)
 	}
-	p.out.add(m, func(dst []byte) []byte { return p.encoder.Append(dst, m.Value, row, y, &v.mark) })
-	return nil
+	v.counts.Live++
+	v.counts.Written++
+	v.mark.Topic, v.mark.Partition, v.mark.Offset = topic, m.Partition, m.Offset
+	return d.emit(m, fit.Live, row, y, &v.mark)
 }
 
-// stamp returns the artifact that a record's mark names, in its headers or its
+// stampOf returns the artifact that a record's mark names, in its headers or its
 // value.
-func (v *inverting) stamp(p *pass, m *record.Message) (by string, stamped bool) {
+func stampOf(m *record.Message, row *record.Row) (by string, stamped bool) {
 	ok := true
 	switch {
-	case p.row.Artifact != nil:
-		by = string(p.row.Artifact)
-	case p.row.Stamp.Len() > 0:
-		by, ok = record.StampArtifact(m.Value, p.row.Stamp)
+	case row.Artifact != nil:
+		by = string(row.Artifact)
+	case row.Stamp.Len() > 0:
+		by, ok = record.StampArtifact(m.Value, row.Stamp)
 	default:
 		return "", false
 	}

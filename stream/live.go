@@ -52,6 +52,9 @@ func (l *life) begin(ctx context.Context, all []*fitting, id string) {
 
 // begins reports whether a position is one that begin committed for this pass.
 func (l *life) begins(at broker.Position) bool {
+	if l.inverse {
+		return at.Metadata == beginningInverse(l.artifact.ID)
+	}
 	return l.Identity.Normalize.Emit == store.EmitLive && at.Metadata == beginning(l.artifact.ID)
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tare/fit"
 	"tare/internal/broker"
 	"tare/record"
 	"tare/store"
@@ -27,20 +28,28 @@ const (
 // Normalize follows the topic with a frozen artifact and writes what comes of
 // each record, once, until ctx ends; it then returns the context's cause.
 // Everything that was sent by then is acknowledged and the position committed.
-func (p *Pipeline) Normalize(ctx context.Context, artifact *store.Artifact) (err error) {
+func (p *Pipeline) Normalize(ctx context.Context, artifact *store.Artifact) error {
 	l := &life{Pipeline: p, artifact: artifact, mark: []byte(artifact.Mark()), meta: p.Identity.Output.Meta}
-	if l.topic, err = p.Client.Topic(ctx, p.Topic); err != nil {
+	return l.second(ctx)
+}
+
+// second runs the second pass.
+func (l *life) second(ctx context.Context) (err error) {
+	if l.topic, err = l.Client.Topic(ctx, l.Topic); err != nil {
 		return err
 	}
 	l.enter(Normalizing)
 	if err := l.prepare(ctx); err != nil {
 		return err
 	}
-	committed, err := p.Client.Committed(ctx, l.group(), p.Topic, partitionsOf(l.topic))
+	committed, err := l.Client.Committed(ctx, l.group(), l.Topic, partitionsOf(l.topic))
+	if err == nil && l.inverse {
+		committed, err = l.begun(ctx, committed)
+	}
 	if err != nil {
 		return err
 	}
-	l.fetcher = p.Client.NewFetcher(broker.FetchOptions{})
+	l.fetcher = l.Client.NewFetcher(broker.FetchOptions{})
 	defer l.fetcher.Close()
 	hard, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
@@ -58,7 +67,20 @@ func (l *life) group() string {
 }
 
 // metadata is what a committed position says of itself.
-func (l *life) metadata() string { return normalized(l.artifact.ID) }
+func (l *life) metadata() string {
+	if l.inverse {
+		return inverted(l.artifact.ID)
+	}
+	return normalized(l.artifact.ID)
+}
+
+// header is the name under which output records carry the artifact.
+func (l *life) header() string {
+	if l.inverse {
+		return record.HeaderInverse
+	}
+	return record.HeaderArtifact
+}
 
 // prepare makes the output topics that do not exist and refuses those that would
 // lose records.
@@ -128,9 +150,9 @@ func (l *life) checkPartitions(name string, have int32) error {
 }
 
 // learned returns how many partitions were learned from: the first ones. Before
-// the freeze that is all.
+// the freeze that is all, as of a topic that nothing was learned from.
 func (l *life) learned() int32 {
-	if l.artifact == nil {
+	if l.artifact == nil || l.inverse {
 		return l.topic.Partitions()
 	}
 	return int32(len(l.artifact.Manifest.Ranges))
@@ -300,12 +322,8 @@ func (l *life) commitMoved(safe []*atomic.Int64, last []int64) {
 
 // newFollowing takes the outputs of one partition over and finds where to go on.
 func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]broker.Position, safe *atomic.Int64) (*following, error) {
-	n := &Normalizer{Artifact: l.artifact, Policy: l.Identity.Normalize, Seals: []int64{}}
-	for _, r := range l.artifact.Manifest.Ranges {
-		n.Seals = append(n.Seals, r.Seal)
-	}
-	f := &following{normalizing: &normalizing{Normalizer: n, y: make([]float64, l.artifact.Frozen.Width()), asIs: newAsIs(l.artifact.Frozen)}, life: l, safe: safe}
-	f.mark.Artifact = l.artifact.Mark()
+	f := &following{life: l, safe: safe}
+	f.worker, f.counts = l.worker()
 	l.Monitor.Update(func(s *Status) { f.status = s.Partitions[p] })
 	f.status.Phase = Normalizing
 	var err error
@@ -335,6 +353,30 @@ func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]br
 	return f, nil
 }
 
+// worker returns what decides about the records of a partition, and its counts.
+func (l *life) worker() (worker, *NormalizeCounts) {
+	if l.inverse {
+		v := newInverting(&Inverter{Artifact: l.artifact})
+		return v, &v.counts
+	}
+	n := &Normalizer{Artifact: l.artifact, Policy: l.Identity.Normalize, Seals: []int64{}}
+	for _, r := range l.artifact.Manifest.Ranges {
+		n.Seals = append(n.Seals, r.Seal)
+	}
+	w := newNormalizing(n)
+	return w, &w.counts
+}
+
+// trained returns the range of a partition that was learned from; ok is false
+// where none was.
+func (l *life) trained(p int32) (r fit.Range, ok bool) {
+	i := slices.IndexFunc(l.artifact.Manifest.Ranges, func(r fit.Range) bool { return r.Partition == p })
+	if i < 0 || l.inverse {
+		return r, false
+	}
+	return l.artifact.Manifest.Ranges[i], true
+}
+
 // position returns the offset to go on from in a partition whose first one is
 // given: the committed one, else the start of what was learned, else the first;
 // and how many offsets that were learned from are gone before it.
@@ -342,14 +384,12 @@ func (l *life) position(p int32, first int64, committed map[int32]broker.Positio
 	if c, ok := committed[p]; ok && (c.Metadata == l.metadata() || l.begins(c)) {
 		return c.Offset, 0
 	}
-	for _, r := range l.artifact.Manifest.Ranges {
-		switch {
-		case r.Partition != p:
-		case r.Start < first && first <= r.Seal:
-			return first, first - r.Start
-		default:
-			return r.Start, 0
-		}
+	r, ok := l.trained(p)
+	switch {
+	case !ok:
+		return first, 0
+	case r.Start < first && first <= r.Seal:
+		return first, first - r.Start
 	}
-	return first, 0
+	return r.Start, 0
 }

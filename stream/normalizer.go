@@ -56,13 +56,17 @@ func (c *NormalizeCounts) Records() int64 { return c.Train + c.Gap + c.Live + c.
 
 // Run reads everything. The counts are right also where it fails.
 func (n *Normalizer) Run(ctx context.Context) (NormalizeCounts, error) {
-	f := n.Artifact.Frozen
-	w := normalizing{Normalizer: n, y: make([]float64, f.Width()), asIs: newAsIs(f)}
-	w.mark.Artifact = n.Artifact.Mark()
-	p := pass{Output: n.Output, source: n.Source, newDecoder: n.NewDecoder, transform: w.transform}
+	w := newNormalizing(n)
+	p := pass{Output: n.Output, source: n.Source, newDecoder: n.NewDecoder, worker: w}
 	err := p.run(ctx)
 	w.counts.Buried = p.deads
 	return w.counts, err
+}
+
+// A worker decides what becomes of the records of a source.
+type worker interface {
+	// take deals with a record that has been decoded, or rejected for a reason.
+	take(d desk, topic string, m *record.Message, row *record.Row, reason record.Reason) error
 }
 
 // normalizing is one run of the pass.
@@ -74,25 +78,27 @@ type normalizing struct {
 	asIs   *asIs
 }
 
-// A desk takes what the normalize pass makes of one record.
+func newNormalizing(n *Normalizer) *normalizing {
+	f := n.Artifact.Frozen
+	w := &normalizing{Normalizer: n, y: make([]float64, f.Width()), asIs: newAsIs(f)}
+	w.mark.Artifact = n.Artifact.Mark()
+	return w
+}
+
+// A desk takes what a worker makes of one record.
 type desk interface {
 	// emit sends the record on, with y for its columns.
 	emit(m *record.Message, split fit.Split, row *record.Row, y []float64, mark *record.Mark) error
-	// reject deals with a record that the decoder refused.
-	reject(m *record.Message) error
+	// refuse rejects a record; without a detail the decoder's stands.
+	refuse(m *record.Message, reason record.Reason, detail string) error
 	// bury dead-letters a record.
 	bury(m *record.Message, why string) error
 }
 
-func (n *normalizing) transform(p *pass, m *record.Message) error {
-	return n.take(p, p.topic, m, &p.row, p.reason)
-}
-
-// take decides what becomes of a record that has been decoded.
 func (n *normalizing) take(d desk, topic string, m *record.Message, row *record.Row, reason record.Reason) error {
 	if reason != record.OK {
 		n.counts.Rejected[reason]++
-		return d.reject(m)
+		return d.refuse(m, reason, "")
 	}
 	n.counts.Bad += int64(row.Bad)
 	split, late := n.split(row, m)

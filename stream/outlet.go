@@ -201,8 +201,12 @@ func (l *life) fileOptions(path string, committed map[int32]broker.Position) sin
 	for _, at := range committed {
 		fresh = fresh && at.Metadata != l.metadata()
 	}
+	origin := l.FileOrigin(path, l.topic, string(l.mark))
+	if l.inverse && path != l.Outputs.DeadFile {
+		origin.Form = "inverse of " + string(l.Identity.Output.Value)
+	}
 	return sink.LogOptions{
-		Origin: l.FileOrigin(path, l.topic, string(l.mark)),
+		Origin: origin,
 		End:    l.end(path),
 		Accept: from,
 		Fresh:  fresh || from == ContinueCommitted,
@@ -347,7 +351,10 @@ func (l *life) tail(t *broker.Tail, p int32) (int64, error) {
 	if topic != l.Topic || partition != p {
 		return refuse("its newest record came from %s, not from %s/%d: an output topic belongs to one pipeline", text, l.Topic, p)
 	}
-	by, _ := t.Last.Headers.Last(record.HeaderArtifact)
+	by, ok := t.Last.Headers.Last(l.header())
+	if !ok {
+		return refuse("its newest record has no header %s: normalized records, and those in their units again, each need a topic of their own; name another one", l.header())
+	}
 	if string(by) != string(l.mark) && string(by) != from {
 		return refuse("its newest record was written with artifact %s, not %s; name another topic, or set continue_from: %s", by, l.mark, by)
 	}

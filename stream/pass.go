@@ -44,13 +44,12 @@ func (e *LimitError) Error() string {
 }
 
 // A pass reads a source from end to end, partition by partition, and writes
-// what its transform makes of each record.
+// what its worker makes of each record.
 type pass struct {
 	Output
 	source     Source
 	newDecoder NewDecoder
-	// transform looks at one decoded record and appends what goes out.
-	transform func(p *pass, m *record.Message) error
+	worker     worker
 
 	topic   string
 	decoder record.Decoder
@@ -144,7 +143,7 @@ func (p *pass) batch(ms []record.Message) error {
 	var failed error
 	for i := range ms {
 		p.reason = p.decoder.Decode(&p.row, &ms[i])
-		if failed = p.transform(p, &ms[i]); failed != nil {
+		if failed = p.worker.take(p, p.topic, &ms[i], &p.row, p.reason); failed != nil {
 			break
 		}
 	}
@@ -168,13 +167,11 @@ func (p *pass) emit(m *record.Message, _ fit.Split, row *record.Row, y []float64
 	return nil
 }
 
-// reject deals with a record that the decoder refused.
-func (p *pass) reject(m *record.Message) error {
-	return p.refuse(m, p.reason, p.decoder.Detail())
-}
-
 // refuse logs and buries a record, and stops where the policy says so.
 func (p *pass) refuse(m *record.Message, reason record.Reason, detail string) error {
+	if detail == "" {
+		detail = p.decoder.Detail()
+	}
 	p.Rejects.Add(p.topic, m, reason, detail)
 	if err := p.bury(m, reason.String()+": "+detail); err != nil {
 		return err

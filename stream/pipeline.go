@@ -25,6 +25,7 @@ import (
 
 // A Pipeline runs both passes over a Kafka topic that goes on: Freeze learns up
 // to the cutoff and freezes, Normalize follows the topic with the frozen numbers.
+// Over a topic of predictions Invert takes the place of both.
 // Killed at any moment and run again, it ends with the same artifact and the
 // same records: what it has decided stands in the control topic, what it has
 // learned in checkpoints, and how far it has written in the outputs themselves.
@@ -64,7 +65,8 @@ type life struct {
 	log         *coord.Log // of the fit
 	fingerprint string
 
-	artifact *store.Artifact // of the normalize pass
+	artifact *store.Artifact // of the second pass
+	inverse  bool            // it takes records back
 	mark     []byte
 	meta     record.Meta
 	settings map[string]map[string]string // of the output topics

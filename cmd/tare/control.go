@@ -49,6 +49,9 @@ func loadTopic(path string) (*config.Config, error) {
 
 func (a *app) runFreeze(ctx context.Context, path string) error {
 	c, err := loadTopic(path)
+	if err == nil && c.Inverse {
+		err = learnsNothing(path)
+	}
 	if err != nil {
 		return err
 	}

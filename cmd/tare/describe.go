@@ -68,8 +68,8 @@ func describeNormalize(c *stream.NormalizeCounts) string {
 	return text
 }
 
-func describeInvert(c *stream.InvertCounts) string {
-	return describe(c.Inverted+c.Unknown+c.Rejects(), []part{
-		{c.Inverted, "inverted"}, {c.Unknown, "unchanged, of unknown series"},
+func describeInvert(c *stream.NormalizeCounts) string {
+	return describe(c.Records(), []part{
+		{c.Live - c.Unknown, "inverted"}, {c.Unknown, "unchanged, of unknown series"},
 	}, c.Rejected[:])
 }

@@ -79,7 +79,7 @@ func (a *app) runDryRun(ctx context.Context, o *dryRunOptions, args []string) er
 	if o.records < 0 {
 		return usagef("--records %d: want 0 or more", o.records)
 	}
-	c, err := load(o.config)
+	c, err := loadPlan(o.config)
 	if err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func (a *app) configFor(o *fitOptions, args *[]string) (*config.Config, error) {
 		if o.guess != (guess{}) {
 			return nil, usagef("--series, --time, --cutoff and --format stand in for a configuration; with -c they have no place")
 		}
-		return load(o.config)
+		return loadPlan(o.config)
 	}
 	if len(*args) == 0 {
 		return nil, usagef("nothing to learn from: name a configuration (-c) or files")

@@ -144,7 +144,7 @@ func printFeatures(out io.Writer, artifact *store.Artifact) error {
 	fmt.Fprintln(w, "feature\tpre\tscaler\tvalues\tmissing\tdistinct\tmin\tmean\tsd\tmax\t")
 	for i := range m.Features {
 		f, p := &m.Features[i], &m.Pooled[i]
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t\n", shapeText(f), preText(f.Pre), scalerText(f)+exactText(artifact.Frozen.Learned(i).Exact), p.Count, p.Missing, distinctText(f, p),
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t\n", shapeText(f), preText(f.Pre), scalerText(f)+exactText(artifact.Frozen.Learned(i).Exact)+roleText(f.Role), p.Count, p.Missing, distinctText(f, p),
 			short(float64(p.Min)), short(float64(p.Mean)), short(math.Sqrt(float64(p.Var))), short(float64(p.Max)))
 	}
 	return w.Flush()
@@ -177,6 +177,13 @@ func exactText(marks []bool) string {
 		return ", of sketches"
 	}
 	return fmt.Sprintf(", %d of %d exact", n, len(marks))
+}
+
+func roleText(role string) string {
+	if role == "" {
+		return ""
+	}
+	return ", " + role
 }
 
 func preText(pre []scale.Pre) string {

@@ -144,6 +144,11 @@ func (a *app) pipelineOf(c *config.Config) (*stream.Pipeline, error) {
 	if err := plan.Validate(); err != nil {
 		return nil, usageError{err}
 	}
+	return a.pipelineWith(c, plan)
+}
+
+// pipelineWith returns the passes over a topic whose records are those of a plan.
+func (a *app) pipelineWith(c *config.Config, plan *fit.Plan) (*stream.Pipeline, error) {
 	outputs, err := outputsOf(c)
 	if err != nil {
 		return nil, err
@@ -229,20 +234,29 @@ func (a *app) runTopic(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	return a.live(ctx, c, p, func() error {
+		a.say("learning from %s up to the cutoff; what is learned goes to %s", p.Topic, p.ArtifactPath())
+		artifact, err := p.Freeze(ctx)
+		if err != nil {
+			return err
+		}
+		a.say("%s: artifact %s; normalizing %s", p.ArtifactPath(), artifact.ID[:16], p.Topic)
+		artifact.Manifest.Output = p.Identity.Output
+		artifact.Manifest.Output.Columns = artifact.Manifest.Columns
+		return p.Normalize(ctx, artifact)
+	})
+}
+
+// live runs the passes of a pipeline until they fail or a signal comes, shows
+// their status meanwhile, and closes the pipeline's connections.
+func (a *app) live(ctx context.Context, c *config.Config, p *stream.Pipeline, passes func() error) error {
 	defer p.Client.Close()
 	stop, err := a.serve(ctx, c.HTTP.Listen, p.Monitor)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	a.say("learning from %s up to the cutoff; what is learned goes to %s", p.Topic, p.ArtifactPath())
-	artifact, err := p.Freeze(ctx)
-	if err == nil {
-		a.say("%s: artifact %s; normalizing %s", p.ArtifactPath(), artifact.ID[:16], p.Topic)
-		artifact.Manifest.Output = p.Identity.Output
-		artifact.Manifest.Output.Columns = artifact.Manifest.Columns
-		err = p.Normalize(ctx, artifact)
-	}
+	err = passes()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		a.say("stopped; the next start goes on from here")
 		return nil

@@ -37,6 +37,10 @@ func (a *app) runLint(paths []string) error {
 		for _, w := range c.Warnings() {
 			a.say("warning: %v", w)
 		}
+		if c.Inverse {
+			fmt.Fprintf(a.stdout, "%s: ok; records are taken back with %s\n", path, artifactPath(c))
+			continue
+		}
 		plan := planOf(c)
 		if err := plan.Validate(); err != nil {
 			all = append(all, config.Problem{File: path, Line: 1, Col: 1, Message: err.Error()})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"tare/config"
 	"tare/sink"
 	"tare/store"
 	"tare/stream"
@@ -31,7 +33,10 @@ a new revision is the way to retrain.
 
 FILE arguments replace the configuration's source. On files it ends with the
 last record. On a Kafka topic it goes on until a signal comes, and ends with 0;
-killed at any moment and started again it loses and repeats no record.`,
+killed at any moment and started again it loses and repeats no record.
+
+With inverse: true it learns nothing: the source holds predictions, or records
+that were normalized, and goes to the sink in its units.`,
 		Example: `  tare run -c plant.yaml
   tare run -c plant.yaml data/2026-*.jsonl.gz`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,8 +56,13 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	if err != nil {
 		return err
 	}
-	if c.Source.Kafka != nil && len(args) == 0 {
+	switch topic := c.Source.Kafka != nil && len(args) == 0; {
+	case topic && c.Inverse:
+		return a.invertTopic(ctx, c)
+	case topic:
 		return a.runTopic(ctx, c)
+	case c.Inverse:
+		return a.invertFiles(ctx, c, force, args)
 	}
 	source, err := a.sourceOf(c, args)
 	if err != nil {
@@ -64,13 +74,7 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	if strings.Contains(c.Sink.File.Path, "{split}") {
 		return usagef("sink.file.path: {split} needs source.kafka: what files become goes to one file")
 	}
-	o := &outputs{
-		artifact:  filepath.Join(c.State.Dir, artifactName(c)),
-		out:       outputNames(c.Sink.File.Path, c.Revision)[0],
-		dead:      outputNames(c.DeadLetter.File.Path, c.Revision)[0],
-		deadLimit: c.DeadLetter.Limit,
-		force:     force,
-	}
+	o := fileOutputs(c, force)
 	if err := o.ready(source); err != nil {
 		return err
 	}
@@ -85,6 +89,22 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	id = identityOf(c)
 	artifact.Manifest.Normalize, artifact.Manifest.Output = id.Normalize, id.Output
 	return a.normalize(ctx, artifact, source, learned, o)
+}
+
+// fileOutputs are the files that a configuration writes what files become to.
+func fileOutputs(c *config.Config, force bool) *outputs {
+	return &outputs{
+		artifact:  artifactPath(c),
+		out:       outputNames(c.Sink.File.Path, c.Revision)[0],
+		dead:      outputNames(c.DeadLetter.File.Path, c.Revision)[0],
+		deadLimit: c.DeadLetter.Limit,
+		force:     force,
+	}
+}
+
+// artifactPath is where the artifact of a configuration lies.
+func artifactPath(c *config.Config) string {
+	return cmp.Or(c.Artifact, filepath.Join(c.State.Dir, artifactName(c)))
 }
 
 // frozenAs returns the identity under which a freeze at path would be the same

@@ -59,7 +59,7 @@ func (a *app) learnedFrom(ctx context.Context, m *store.Manifest, configPath str
 		if configPath == "" {
 			return nil, nil, usagef("what was it learned from? name the files, or the configuration with -c")
 		}
-		c, err := load(configPath)
+		c, err := loadPlan(configPath)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -44,12 +44,24 @@ func planOf(c *config.Config) *fit.Plan {
 	if c.Source.Kafka != nil { // files have no timestamps to hold event times against
 		plan.Record.Time.MaxFutureSkew = c.Record.MaxFutureSkew
 	}
-	for i := range c.Features {
-		f := &c.Features[i]
+	for _, f := range targetsLast(c.Features) {
 		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Field, Shape: f.Shape})
 		plan.Features = append(plan.Features, featureOf(f, c.Scope))
 	}
 	return plan
+}
+
+// targetsLast returns the features as they are learned, and their numbers written:
+// in the order of the file, those that a model reads before those that it predicts.
+func targetsLast(features []config.Feature) (ordered []*config.Feature) {
+	for _, target := range []bool{false, true} {
+		for i := range features {
+			if f := &features[i]; (f.Role == frozen.RoleTarget) == target {
+				ordered = append(ordered, f)
+			}
+		}
+	}
+	return ordered
 }
 
 // featureOf returns how a feature is learned in a file with the given scope.
@@ -58,6 +70,9 @@ func featureOf(f *config.Feature, scope string) frozen.Feature {
 		Shape: f.Shape, Per: f.Per, Fixed: (*frozen.Fixed)(f.Fixed)}
 	if f.Fixed == nil && cmp.Or(f.Scope, scope) == frozen.ScopeGlobal {
 		out.Scope = frozen.ScopeGlobal
+	}
+	if f.Role == frozen.RoleTarget {
+		out.Role = frozen.RoleTarget
 	}
 	for _, p := range f.Pre {
 		out.Pre = append(out.Pre, scale.Pre(p))
@@ -207,6 +222,19 @@ func oneOf(flag, value string, accepted []string) error {
 
 // load reads the configuration at path.
 func load(path string) (*config.Config, error) { return config.Load(path, os.LookupEnv) }
+
+// loadPlan reads the configuration at path, which is to say what is learned.
+func loadPlan(path string) (*config.Config, error) {
+	c, err := load(path)
+	if err == nil && c.Inverse {
+		err = learnsNothing(path)
+	}
+	return c, err
+}
+
+func learnsNothing(path string) error {
+	return usagef("%s takes records back (inverse: true) and learns nothing: tare run, lint and status read it; name the configuration of the fit", path)
+}
 
 // rejects returns what tells of rejected records.
 func (a *app) rejects() *stream.RejectLog {
