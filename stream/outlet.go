@@ -15,6 +15,7 @@ import (
 	"tare/internal/broker"
 	"tare/internal/kafka"
 	"tare/record"
+	"tare/schema"
 	"tare/sink"
 	"tare/store"
 )
@@ -224,9 +225,11 @@ func (p *Pipeline) FileOrigin(path string, topic *broker.Topic, mark string) sin
 	return sink.Origin{Artifact: mark, Topic: p.Topic, TopicID: hex.EncodeToString(topic.ID[:]), Content: p.Outputs.content(path), Form: form}
 }
 
-// end returns what follows each record of a file.
+// end returns what follows each record of a file: packed numbers follow each
+// other.
 func (l *life) end(path string) string {
-	if path != l.Outputs.DeadFile && l.Identity.Output.Value == record.Vector {
+	packed := l.Identity.Output.Value == record.Vector || l.artifact.Manifest.Record.Format == schema.Binary
+	if packed && path != l.Outputs.DeadFile {
 		return ""
 	}
 	return "\n"

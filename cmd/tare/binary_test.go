@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,4 +103,41 @@ func headerOf(r *kgo.Record, key string) string {
 		}
 	}
 	return ""
+}
+
+// TestBinaryTopicToFile writes the numbers of a topic to a file as they came, also
+// those whose bytes would be ends of lines.
+func TestBinaryTopicToFile(t *testing.T) {
+	c := kafkatest.Fake(t)
+	c.CreateTopic(t, "raw", 1, map[string]string{"retention.ms": "-1"})
+	r := rand.New(rand.NewPCG(7, 8))
+	cutoff := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	var records []*kgo.Record
+	var want []byte
+	for i := range 60 {
+		one := clip{key: "m"}
+		for k := range one.numbers {
+			one.numbers[k] = [...]int16{0x0a0a, 0x0d0a, 0x0a0d, 0x2020, -1}[r.IntN(5)]
+		}
+		records = append(records, one.record(cutoff.Add(time.Duration(i-40)*time.Second)))
+		want = append(want, records[i].Value...)
+	}
+	c.Produce(t, "raw", 0, records...)
+	config := strings.NewReplacer("per: 0}", "per: 0, scaler: none}", "{dtype: float32}", "{dtype: int16, missing: zero, meta: none}",
+		`{kafka: {topic: "normalized.{split}", replication: 1}}`, "{file: {path: out.i16}}").Replace(binaryConfig)
+	w := workerWith(t, c, fmt.Sprintf(config, c.Brokers[0]))
+	cmd, stderr := w.start()
+	var got []byte
+	for end := time.Now().Add(30 * time.Second); len(got) < len(want) && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		got, _ = os.ReadFile(filepath.Join(w.dir, "out.i16")) // none at first
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("SIGTERM: %v, want exit 0\n%s", err, stderr)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("the file has %d bytes, want %d, those of the records", len(got), len(want))
+	}
 }
