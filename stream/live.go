@@ -20,8 +20,11 @@ type glancer interface {
 
 // pass takes a record behind the seal by its time alone where that tells enough.
 func (f *fitting) pass(m *record.Message) bool {
+	if m.Offset < f.part.Seal().Offset || f.FailOnReject {
+		return false
+	}
 	g, ok := f.decoder.(glancer)
-	if !ok || f.FailOnReject || m.Offset < f.part.Seal().Offset {
+	if !ok {
 		return false
 	}
 	t, timed := g.Glance(m)
