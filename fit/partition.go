@@ -308,7 +308,7 @@ func (c *Counts) Judge(cutoff *Cutoff, maxLate float64) error {
 	share := float64(c.LateTrain) / float64(c.Train+c.LateTrain)
 	if share > maxLate {
 		return &Refusal{fmt.Sprintf("%.1f %% of the records before the cutoff came after the seal (max_late: %v): "+
-			"is the data sorted by series instead of by time? Raise cutoff.out_of_orderness (%v), or say unbounded to read all before sealing",
+			"is the data sorted by series instead of by time? Raise cutoff.out_of_orderness (%v), or say unbounded to read all before sealing; on a topic that takes a new revision",
 			100*share, maxLate, cutoff.OutOfOrderness)}
 	}
 	return nil

@@ -61,9 +61,9 @@ func asLoss(err error) error {
 	changed, ok := errors.AsType[*fit.ChangedError](err)
 	switch {
 	case ok:
-		return &LossError{fmt.Sprintf("exact quantiles: %s: the training stretch has changed; restore it, or write exact: prefer", changed.Message)}
+		return &LossError{fmt.Sprintf("exact quantiles: %s: the training stretch has changed; restore it, or write exact: prefer, on a topic with a new revision", changed.Message)}
 	case errors.Is(err, fs.ErrNotExist):
-		return &LossError{fmt.Sprintf("exact quantiles: %v: the training stretch is to be read again; restore it, or write exact: prefer", err)}
+		return &LossError{fmt.Sprintf("exact quantiles: %v: the training stretch is to be read again; restore it, or write exact: prefer, on a topic with a new revision", err)}
 	}
 	return err
 }
@@ -77,7 +77,7 @@ type rereading struct {
 
 func (r *rereading) run(ctx context.Context) error {
 	if files, ok := r.Source.(*Files); ok && files.Rereadable() != nil {
-		return &LossError{"exact quantiles: standard input can be read only once"}
+		return &LossError{"exact quantiles: " + files.once + " can be read only once"}
 	}
 	topics := r.Source.Partitions()
 	if err := r.check(len(topics)); err != nil {
