@@ -360,7 +360,7 @@ func cutoffKind(c *Cutoff) kind {
 
 func normalizeKind(n *Normalize) kind {
 	return object(
-		key{name: "emit", kind: choice(&n.Emit, []string{"all", "live"}), doc: "write `all` records, or `live` ones only: from the cutoff on"},
+		key{name: "emit", kind: choice(&n.Emit, []string{"all", "live"}), doc: "write `all` records, or `live` ones only: from the cutoff on. On a topic the pass then begins at the first record that is live or was rejected"},
 		key{name: "unknown_series", kind: choice(&n.UnknownSeries, []string{"missing", "dead_letter", "drop", "passthrough", "fail"}, "pooled"),
 			doc: "a series that was not learned: put out with its features `missing`, sent to the `dead_letter`s, left out (`drop`), put out as it came (`passthrough`), or the run ends (`fail`)"},
 		key{name: "min_samples", kind: integer(&n.MinSamples, 1, maxInt32), doc: "a series with fewer training records is unknown"},
