@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"tare/fit"
 	"tare/internal/broker"
 	"tare/internal/kafka"
 	"tare/record"
@@ -37,12 +36,13 @@ type following struct {
 	owner   *broker.Ownership // nil where no output is a topic
 	topics  []*sink.Partition // to be closed
 	outlets []*outlet
-	splits  [3]*outlet // by split; several may be one
-	dead    *outlet    // nil for nowhere
+	splits  []*outlet // by split, in the order of their names; several may be one
+	dead    *outlet   // nil for nowhere
 	acks    chan sink.Ack
 	value   []byte       // of the record that goes out
 	record  kafka.Record // that goes out
 	source  []byte       // its tare-source
+	split   []byte       // its tare-split
 	flags   []byte
 	headers []kafka.Header
 	gone    int64         // offsets that were learned from and are not written
@@ -156,7 +156,7 @@ func (f *following) sendDue() time.Duration {
 const sendAt = 256 << 10
 
 // emit sends a record on, under the key and timestamp that it came with.
-func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y []float64, mark *record.Mark) error {
+func (f *following) emit(m *record.Message, split int, row *record.Row, y []float64, mark *record.Mark) error {
 	o := f.splits[split]
 	if m.Offset <= o.holds {
 		f.status.Skipped++
@@ -165,7 +165,7 @@ func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y 
 	}
 	f.value = f.encoder.Append(f.value[:0], m.Value, row, y, mark)
 	if o.headers() {
-		f.stamp(split, mark)
+		f.stamp(mark)
 	}
 	fits, err := f.put(o, m, f.value)
 	if err == nil && !fits {
@@ -177,7 +177,7 @@ func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y 
 }
 
 // stamp puts the mark of a record into its headers.
-func (f *following) stamp(split fit.Split, mark *record.Mark) {
+func (f *following) stamp(mark *record.Mark) {
 	f.source = mark.AppendSource(f.source[:0])
 	f.headers = append(f.headers[:0],
 		kafka.Header{Key: record.HeaderArtifact, Value: f.life.mark},
@@ -185,14 +185,13 @@ func (f *following) stamp(split fit.Split, mark *record.Mark) {
 	if f.life.meta != record.MetaHeaders {
 		return
 	}
-	f.headers = append(f.headers, kafka.Header{Key: record.HeaderSplit, Value: splitNames[split]})
+	f.split = append(f.split[:0], mark.Split...)
+	f.headers = append(f.headers, kafka.Header{Key: record.HeaderSplit, Value: f.split})
 	if mark.Flags != 0 {
 		f.flags = mark.Flags.Append(f.flags[:0])
 		f.headers = append(f.headers, kafka.Header{Key: record.HeaderFlags, Value: f.flags})
 	}
 }
-
-var splitNames = [...][]byte{[]byte("train"), []byte("gap"), []byte("live")}
 
 // reject deals with a record that the decoder refused.
 func (f *following) reject(m *record.Message) error {

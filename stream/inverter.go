@@ -9,8 +9,9 @@ import (
 )
 
 // An Inverter takes normalized records back to the units they came in. It
-// applies no policy: what the artifact has no numbers for, as all of a record of
-// an unknown series where nothing is shared, comes out as it is, without the stamp.
+// applies no policy but pooled, the artifact's: what that has no numbers for, as all
+// of a record of an unknown series where nothing is shared or pooled, comes out as
+// it is, without the stamp.
 type Inverter struct {
 	Artifact   *store.Artifact
 	Source     Source
@@ -67,7 +68,7 @@ func (v *inverting) transform(p *pass, m *record.Message) error {
 		return p.reject(m)
 	}
 	row, y := &p.row, v.y
-	id := v.Artifact.Frozen.Find(p.row.Series)
+	id := v.Artifact.Manifest.Normalize.Find(v.Artifact.Frozen, p.row.Series)
 	if id == frozen.Unknown && v.keyed {
 		v.counts.Unknown++
 	} else {

@@ -99,7 +99,10 @@ func (e *explainer) partition(ctx context.Context, source stream.Source, id int3
 func (e *explainer) record(row *record.Row) error {
 	m := &e.artifact.Manifest
 	fmt.Fprintf(e.out, "series %q%s\n", row.Series, e.when(row))
-	id := e.artifact.Frozen.Find(row.Series)
+	id := m.Normalize.Find(e.artifact.Frozen, row.Series)
+	if id == frozen.Pooled {
+		fmt.Fprintf(e.out, "  unknown: not in the artifact, or fewer than %d training records; these are the numbers of all series together\n", m.MinSamples)
+	}
 	if id == frozen.Unknown {
 		fmt.Fprintf(e.out, "  unknown: not in the artifact, or fewer than %d training records; unknown_series is %s\n", m.MinSamples, m.Normalize.UnknownSeries)
 		return nil
@@ -116,13 +119,14 @@ func (e *explainer) when(row *record.Row) string {
 	if !row.Timed {
 		return ""
 	}
-	return fmt.Sprintf(", time %v, split %v", fit.Instant(row.Time), e.artifact.Manifest.Cutoff.SplitAlone(row.Time))
+	return fmt.Sprintf(", time %v, split %v", fit.Instant(row.Time), splitName(&e.artifact.Manifest, row.Time))
 }
 
 func (e *explainer) feature(i int, row *record.Row, id int32) error {
 	spec, l := &e.artifact.Manifest.Features[i], e.artifact.Frozen.Learned(i)
 	t := e.artifact.Frozen.Explain(i, row.Numbers[i], id)
-	fmt.Fprintf(e.out, "  %s: %s, learned from %s (%d missing)\n", spec.Name, spec.Scaler.Kind, plural(int(l.Count[id]), "value", "values"), l.Missing[id])
+	entry := e.artifact.Frozen.Entry(i, id)
+	fmt.Fprintf(e.out, "  %s: %s, learned from %s (%d missing)\n", spec.Name, spec.Scaler.Kind, plural(int(l.Count[entry]), "value", "values"), l.Missing[entry])
 	e.line("raw", full(t.Raw))
 	for k, x := range t.Pre {
 		e.line(spec.Pre[k].Kind, full(x))
@@ -139,7 +143,7 @@ func (e *explainer) feature(i int, row *record.Row, id int32) error {
 		return err
 	}
 	if t.OutOfRange {
-		e.line("warning", beyond(t.In, l.Min[id], l.Max[id]))
+		e.line("warning", beyond(t.In, l.Min[entry], l.Max[entry]))
 	}
 	return nil
 }

@@ -78,6 +78,12 @@ func (a *app) printSummary(path string, artifact *store.Artifact) error {
 	fmt.Fprintf(w, "pipeline\t%s, revision %d\n", m.Pipeline, m.Revision)
 	fmt.Fprintf(w, "cutoff\t%s\n", cutoffText(&m.Cutoff))
 	fmt.Fprintf(w, "learned\t%d records of %s\n", m.Records.Learned, plural(m.Series.Learned, "series", "series"))
+	if m.Normalize.UnknownSeries == store.UnknownPooled {
+		fmt.Fprint(w, "other series\tthe numbers of all series together\n")
+	}
+	for i, s := range m.Splits {
+		fmt.Fprintf(w, "split %s\t%s\n", s.Name, stretchText(m, i))
+	}
 	for _, line := range leftOut(m) {
 		fmt.Fprintf(w, "left out\t%s\n", line)
 	}
@@ -191,6 +197,7 @@ func short(x float64) string {
 type seriesReport struct {
 	Series   string          `json:"series"`
 	Records  uint64          `json:"records"`
+	Pooled   bool            `json:"pooled,omitempty"` // of all series together
 	Features []featureReport `json:"features"`
 }
 
@@ -208,7 +215,7 @@ type featureReport struct {
 }
 
 func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
-	id := artifact.Frozen.Find([]byte(o.series))
+	id := artifact.Manifest.Normalize.Find(artifact.Frozen, []byte(o.series))
 	if id == frozen.Unknown {
 		return fmt.Errorf("series %q is not in the artifact%s", o.series, nearestSeries(artifact.Frozen, o.series))
 	}
@@ -216,7 +223,11 @@ func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
 	if o.json {
 		return a.printJSON(report)
 	}
-	fmt.Fprintf(a.stdout, "series %q: %d training records\n\n", report.Series, report.Records)
+	if id == frozen.Pooled {
+		fmt.Fprintf(a.stdout, "series %q is not in the artifact: the numbers of all series together\n\n", o.series)
+	} else {
+		fmt.Fprintf(a.stdout, "series %q: %d training records\n\n", report.Series, report.Records)
+	}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "feature\tscaler\tvalues\tmissing\tmin\tmean\tsd\tmax\tlearned\t")
 	for _, f := range report.Features {
@@ -227,12 +238,15 @@ func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
 }
 
 func reportSeries(f *frozen.Frozen, id int32) seriesReport {
-	r := seriesReport{Series: string(f.Series().Name(id)), Records: f.Records()[id]}
+	r := seriesReport{Pooled: id == frozen.Pooled}
+	if id >= 0 {
+		r = seriesReport{Series: string(f.Series().Name(id)), Records: f.Records()[id]}
+	}
 	for i, spec := range f.Features() {
-		l := f.Learned(i)
+		l, entry := f.Learned(i), f.Entry(i, id)
 		fr := featureReport{
-			Name: spec.Name, Scaler: spec.Scaler.Kind, Count: l.Count[id], Missing: l.Missing[id],
-			Min: frozen.Number(l.Min[id]), Max: frozen.Number(l.Max[id]), Mean: frozen.Number(l.Mean[id]), Var: frozen.Number(l.Var[id]),
+			Name: spec.Name, Scaler: spec.Scaler.Kind, Count: l.Count[entry], Missing: l.Missing[entry],
+			Min: frozen.Number(l.Min[entry]), Max: frozen.Number(l.Max[entry]), Mean: frozen.Number(l.Mean[entry]), Var: frozen.Number(l.Var[entry]),
 			Params: map[string][]frozen.Number{},
 		}
 		fr.Exact = marksOf(f, i, id)

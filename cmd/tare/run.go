@@ -64,8 +64,8 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	}
 	o := &outputs{
 		artifact:  filepath.Join(c.State.Dir, artifactName(c)),
-		out:       outputNames(c.Sink.File.Path, c.Revision)[0],
-		dead:      outputNames(c.DeadLetter.File.Path, c.Revision)[0],
+		out:       outputNames(c.Sink.File.Path, c)[0],
+		dead:      outputNames(c.DeadLetter.File.Path, c)[0],
 		deadLimit: c.DeadLetter.Limit,
 		force:     force,
 	}
@@ -77,7 +77,7 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 	if err != nil {
 		return advise(err, "a freeze is final: raise revision to learn anew")
 	}
-	artifact.Manifest.Normalize, artifact.Manifest.Output = id.Normalize, id.Output
+	artifact.Manifest.Normalize, artifact.Manifest.Splits, artifact.Manifest.Output = id.Normalize, id.Splits, id.Output
 	return a.normalize(ctx, artifact, source, learned, o)
 }
 
@@ -85,7 +85,7 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 // one again: policies and output may have changed since, they are not learned.
 func frozenAs(id stream.Identity, path string) stream.Identity {
 	if was, err := store.OpenArtifact(path); err == nil {
-		id.Normalize, id.Output = was.Manifest.Normalize, was.Manifest.Output
+		id.Normalize, id.Splits, id.Output = was.Manifest.Normalize, was.Manifest.Splits, was.Manifest.Output
 	}
 	return id
 }
