@@ -17,6 +17,7 @@ func (r *reader) check(c *Config) {
 	r.checkArrays(c)
 	r.checkBinary(c)
 	r.checkCutoff(c)
+	r.checkSplits(c)
 	if c.Inverse {
 		r.checkInverse(c)
 	} else {
@@ -231,6 +232,46 @@ func (r *reader) checkCutoff(c *Config) {
 	}
 	if o := c.Cutoff.OutOfOrderness; o != Unbounded && last.Sub(c.Cutoff.EventTime) < o {
 		r.problemAt("cutoff.out_of_orderness", "reaches beyond the year 2261")
+	}
+}
+
+// maxSplits is how many splits there may be: each may have a topic of its own.
+const maxSplits = 64
+
+// checkSplits refuses splits that do not follow each other behind the cutoff.
+func (r *reader) checkSplits(c *Config) {
+	if len(c.Splits) == 0 || r.bad["cutoff"] {
+		return
+	}
+	if c.Cutoff.EventTime.IsZero() {
+		if !r.bad["cutoff.event_time"] {
+			r.problemAt("splits", "needs cutoff.event_time: splits are stretches of event time behind it")
+		}
+		return
+	}
+	if len(c.Splits) > maxSplits {
+		r.problemAt("splits", "%d splits, want at most %d", len(c.Splits), maxSplits)
+	}
+	seen := map[string]string{"train": "the cutoff", "gap": "the cutoff", "live": "the cutoff"}
+	after, since := c.Cutoff.EventTime, "cutoff.event_time"
+	for i, s := range c.Splits {
+		at := element("splits", i)
+		if first := seen[s.Name]; first != "" {
+			r.problemAt(at+".name", "%s is a split by %s already; give it another name", s.Name, first)
+		}
+		if s.Name != "" {
+			seen[s.Name] = at
+		}
+		switch until := at + ".until"; {
+		case r.bad[until]:
+		case s.Until.IsZero() && i < len(c.Splits)-1:
+			r.problemAt(at, "needs until: only the last split goes on for ever")
+		case s.Until.IsZero():
+		case !s.Until.After(after):
+			r.problemAt(until, "is not after %s, where the split begins", since)
+		default:
+			after, since = s.Until, until
+		}
 	}
 }
 

@@ -32,6 +32,7 @@ type Config struct {
 	Features   []Feature
 	Scope      string // series, global: of the features that say nothing themselves
 	Cutoff     Cutoff
+	Splits     []Split // behind Cutoff.EventTime, one after the other; none is live
 	Normalize  Normalize
 	Output     Output
 	Sink       Sink
@@ -201,10 +202,16 @@ type Cutoff struct {
 // Unbounded is an out-of-orderness without limit.
 const Unbounded time.Duration = math.MaxInt64
 
+// A Split names a stretch behind the cutoff. Only the last may have no Until.
+type Split struct {
+	Name  string
+	Until time.Time // UTC
+}
+
 // Normalize holds the policies of the normalize pass.
 type Normalize struct {
 	Emit          string // all, live
-	UnknownSeries string // missing, dead_letter, drop, passthrough, fail
+	UnknownSeries string // missing, pooled, dead_letter, drop, passthrough, fail
 	MinSamples    int
 	OnError       string // continue, fail
 	OnGap         string // stop, record

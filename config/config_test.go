@@ -270,6 +270,11 @@ func TestValues(t *testing.T) {
 	f(c.Features[6].Fixed, &Fixed{[]float64{1}, []float64{2}})
 	f(c.Features[7].Scope, "series")
 
+	c = parse(t, "splits", all["testdata/good/splits.yaml"])
+	april := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	f(c.Splits, []Split{{"validation", april}, {"Test_2-x", april.Add(1)}, {Name: "3"}})
+	f(c.Normalize.UnknownSeries, "pooled")
+
 	c = parse(t, "binary", all["testdata/good/binary.yaml"])
 	f(c.Record.DType, "uint8")
 	f(c.Record.Limits.Value, 3<<20)
@@ -456,6 +461,13 @@ func (r random) config() *Config {
 			EventTime: time.Unix(r.Int64N(1<<32), r.Int64N(1e9)).UTC(),
 			Gap:       time.Duration(r.Int64N(1e15)), OutOfOrderness: time.Duration(r.Int64N(1e6)) * time.Minute,
 			Idleness: time.Duration(r.IntN(100)) * 24 * time.Hour, MaxLate: r.Float64(),
+		}
+		for i, until := 0, c.Cutoff.EventTime; i < r.IntN(4); i++ {
+			until = until.Add(time.Duration(1 + r.Int64N(1e15)))
+			c.Splits = append(c.Splits, Split{fmt.Sprintf("s-%d_", i), until})
+		}
+		if n := len(c.Splits); n > 0 && r.bool() {
+			c.Splits[n-1].Until = time.Time{}
 		}
 	case 1:
 		c.Cutoff.Offsets = map[int32]int64{int32(r.IntN(9)): r.Int64(), math.MaxInt32: 0}

@@ -107,8 +107,8 @@ var (
 	anyBraces = regexp.MustCompile(`\{[^{}]*\}`)
 )
 
-// The shortest and the longest name of a split.
-const shortSplit, longSplit = "gap", "train"
+// shortSplit is about the shortest name of a split.
+const shortSplit = "gap"
 
 // topic is the name of a topic, in which some words may stand in braces.
 func topic(dst *string, braces ...string) kind {
@@ -278,11 +278,23 @@ func topics(c *Config, name string) []string {
 	all := []string{name}
 	if strings.Contains(name, "{split}") {
 		all = nil
-		for _, split := range []string{longSplit, shortSplit, "live"} {
+		for _, split := range splitNames(c) {
 			all = append(all, strings.ReplaceAll(name, "{split}", split))
 		}
 	}
 	return all
+}
+
+// splitNames are the names of all splits.
+func splitNames(c *Config) []string {
+	names := []string{"train", "gap"}
+	for _, s := range c.Splits {
+		names = append(names, s.Name)
+	}
+	if n := len(c.Splits); n == 0 || !c.Splits[n-1].Until.IsZero() {
+		names = append(names, "live")
+	}
+	return names
 }
 
 // checkTopics refuses topics that are too long with their words filled in, that
@@ -324,7 +336,8 @@ func topicProblem(c *Config, name, other string) string {
 	case own && revision:
 		return "tare.<pipeline>.<revision> is the control topic, where tare keeps its decisions; choose another name"
 	case len(name) > maxTopic:
-		return "is longer than " + strconv.Itoa(maxTopic) + " bytes with the revision and the longest split, " + longSplit + ", filled in"
+		longest := slices.MaxFunc(splitNames(c), func(a, b string) int { return len(a) - len(b) })
+		return "is longer than " + strconv.Itoa(maxTopic) + " bytes with the revision and the longest split, " + longest + ", filled in"
 	}
 	return ""
 }

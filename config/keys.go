@@ -26,13 +26,13 @@ func keys(c *Config) []key {
 			required: true, unless: "inverse", doc: "the numbers to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
 		{name: "scope", kind: choice(&c.Scope, scopes), unless: "inverse", doc: "what shares statistics: each `series` has its own, or all series together have one set, `global`, which also serves series that were not learned; a feature may say otherwise"},
 		{name: "cutoff", kind: cutoffKind(&c.Cutoff), required: true, unless: "inverse", doc: "where training ends; exactly one of `event_time`, `offsets`, `records`, `end` and `manual`"},
+		{name: "splits", unless: "inverse", kind: list(&c.Splits, "a list of splits", Split{}, Split{}, splitKind), doc: "names for the stretches behind `cutoff.event_time`, one after the other, in place of `live`: in the marks of records and for `{split}`", def: "none"},
 		{name: "normalize", kind: normalizeKind(&c.Normalize), doc: "policies of the normalize pass"},
 		{name: "output", kind: outputKind(&c.Output), doc: "what an output record looks like"},
 		{name: "sink", kind: sinkKind(&c.Sink), doc: "where output records go", def: "standard output"},
 		{name: "dead_letter", kind: deadLetterKind(&c.DeadLetter), doc: "where rejected records go, with the reason", def: "they are counted"},
 		{name: "state", kind: stateKind(&c.State), doc: "learned state on disk"},
 		{name: "http", kind: httpKind(&c.HTTP), doc: "what is served while a pipeline runs"},
-		{name: "splits", later: "a record is train, gap or live by the cutoff"},
 		{name: "whiten", later: "features are normalized one by one"},
 	}
 }
@@ -358,11 +358,18 @@ func cutoffKind(c *Cutoff) kind {
 	)
 }
 
+func splitKind(s *Split) kind {
+	return object(
+		key{name: "name", kind: matching(&s.Name, "a name of 1 to 64 letters, digits, _ and -, which starts with a letter or digit", `^[a-zA-Z0-9][a-zA-Z0-9_-]*$`, 64), required: true, doc: "its name"},
+		key{name: "until", kind: instant(&s.Until), doc: "it ends before this time, where the next one begins; records behind the last are `live`", def: "never, for the last one"},
+	)
+}
+
 func normalizeKind(n *Normalize) kind {
 	return object(
 		key{name: "emit", kind: choice(&n.Emit, []string{"all", "live"}), doc: "write `all` records, or `live` ones only: from the cutoff on. On a topic the pass then begins at the first record that is live or was rejected"},
-		key{name: "unknown_series", kind: choice(&n.UnknownSeries, []string{"missing", "dead_letter", "drop", "passthrough", "fail"}, "pooled"),
-			doc: "a series that was not learned: put out with its features `missing`, sent to the `dead_letter`s, left out (`drop`), put out as it came (`passthrough`), or the run ends (`fail`)"},
+		key{name: "unknown_series", kind: choice(&n.UnknownSeries, []string{"missing", "pooled", "dead_letter", "drop", "passthrough", "fail"}),
+			doc: "a series that was not learned: put out with its features `missing`, normalized with the statistics of all series together (`pooled`, which are learned for it), sent to the `dead_letter`s, left out (`drop`), put out as it came (`passthrough`), or the run ends (`fail`)"},
 		key{name: "min_samples", kind: integer(&n.MinSamples, 1, maxInt32), doc: "a series with fewer training records is unknown"},
 		key{name: "on_error", kind: choice(&n.OnError, []string{"continue", "fail"}), doc: "after a rejected record"},
 		key{name: "on_gap", kind: choice(&n.OnGap, []string{"stop", "record"}), doc: "when records that are to be read are gone from the topic: `stop`, or go on and `record` it in the artifact"},

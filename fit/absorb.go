@@ -40,11 +40,15 @@ func (s *State) partitions() [][]part {
 	return [][]part{own}
 }
 
-// pool joins the groups of the series in the order given.
+// pool joins the groups of all series: as they were learned together, else those
+// of the series in the order given.
 func (f *feature) pool(series []int32) part {
 	p := part{lo: math.Inf(1), hi: math.Inf(-1)}
 	for slot := range f.shared {
 		f.poolSlot(&p, slot)
+	}
+	if f.shared > 0 {
+		return p
 	}
 	for _, s := range series {
 		for slot := f.first(s); slot < f.first(s)+f.own; slot++ {

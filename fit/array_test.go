@@ -21,7 +21,7 @@ func addFeature(plan *Plan, f frozen.Feature) {
 	plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Name, Shape: f.Shape})
 }
 
-// randomArray is a feature of any shape, per, scope, scaler, pre-transform and
+// randomArray is a feature of any shape, per, scope, pooled or not, scaler, pre-transform and
 // imputation, also of a single number.
 func randomArray(r *rand.Rand, k int) frozen.Feature {
 	kinds := []string{scale.None, scale.Standard, scale.MinMax, scale.MaxAbs, scale.Robust, scale.Quantile}
@@ -36,8 +36,11 @@ func randomArray(r *rand.Rand, k int) frozen.Feature {
 	if pers := []string{"", frozen.PerNone, "0", "1", "2"}; f.Shape != nil {
 		f.Per = pers[r.IntN(2+len(f.Shape))]
 	}
-	if r.IntN(2) == 0 {
+	switch r.IntN(4) {
+	case 0, 1:
 		f.Scope = frozen.ScopeGlobal
+	case 2:
+		f.Pooled = true
 	}
 	switch r.IntN(4) {
 	case 0:
@@ -84,7 +87,7 @@ func newOracle(t testing.TB, spec frozen.Feature, states int) *oracle {
 	plan := testPlan(t)
 	plan.MinSamples = 1
 	single := spec
-	single.Shape, single.Per, single.Scope = nil, "", ""
+	single.Shape, single.Per, single.Scope, single.Pooled = nil, "", "", false
 	plan.Features, plan.Record.Features = nil, nil
 	addFeature(plan, single)
 	for range o.groups {
@@ -375,9 +378,10 @@ func TestSizesOfArrays(t *testing.T) {
 // the states of another version.
 func TestStateVersions(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed(t), 12))
-	plain, arrays := testPlan(t), testPlan(t)
+	plain, arrays, pooled := testPlan(t), testPlan(t), testPlan(t)
 	addFeature(arrays, frozen.Feature{Name: "x", Scaler: must(scale.Default(scale.Standard)), Shape: []int{2}})
-	for want, plan := range map[byte]*Plan{1: plain, 2: arrays} {
+	pooled.Features[0].Pooled = true
+	for plan, want := range map[*Plan]byte{plain: 1, arrays: 2, pooled: 2} {
 		s := newState(t, plan)
 		learn(t, randomRow(r, plan.Record.Width()), s)
 		b := whole(t, s)
@@ -442,6 +446,8 @@ func TestPlanOfArrays(t *testing.T) {
 	f(func(f *feature, _ *field) { f.Per = "01" }, `feature "standard": per "01" of the shape [3 2], want none or an axis from 0 to 1`)
 	f(func(f *feature, r *field) { f.Shape, r.Shape, f.Per = nil, nil, "none" }, `feature "standard": per "none" of a single number, want none: it belongs to features with a shape`)
 	f(func(f *feature, _ *field) { f.Scope = "series" }, `feature "standard": scope "series", want global, or none for one of each series`)
+	f(func(f *feature, _ *field) { f.Scope, f.Pooled = "global", true }, `feature "standard": pooled statistics beside those that all series share`)
+	f(func(f *feature, _ *field) { f.Fixed, f.Pooled = fixed([]float64{0}, []float64{1}), true }, `feature "standard": pooled statistics beside those that all series share`)
 	f(func(f *feature, _ *field) { f.Fixed = fixed([]float64{0}, []float64{0}) }, `feature "standard": a fixed scale that is not above 0`)
 	f(func(f *feature, _ *field) { f.Fixed = fixed([]float64{math.NaN()}, []float64{1}) }, `feature "standard": a fixed number of NaN, want a magnitude up to 1e+150`)
 	f(func(f *feature, _ *field) { f.Per = "0"; f.Fixed = fixed([]float64{0, 1}, []float64{1}) }, `feature "standard": 2 fixed numbers, want 1 or one for each of 3 groups`)

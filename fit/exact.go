@@ -40,7 +40,7 @@ type Exact struct {
 	merged   *Merged
 	features []exactFeature
 	own      []exactGroup // of each series
-	shared   []exactGroup // of all series together
+	shared   []exactGroup // of all series together, which they share or which are pooled
 	width    int          // numbers of a record
 	most     int          // searches at a time
 	next     int          // what has been looked at: first shared, then own of one series after the other
@@ -48,7 +48,7 @@ type Exact struct {
 
 	searches []search // of this pass: those of shared, then by series
 	cells    []sketch.Cell
-	common   int           // searches of shared
+	common   int           // searches of all series together
 	names    frozen.Series // of the series that have searches
 	starts   []int32       // of each of names in searches, and their end
 }
@@ -74,7 +74,7 @@ type exactGroup struct {
 // A search looks for the values of one entry around one quantile.
 type search struct {
 	group  *exactGroup
-	series int32 // -1 of shared
+	series int32 // -1 of all together
 	rank   int32
 	sketch.Selection
 }
@@ -105,12 +105,14 @@ func (e *Exact) add(feature, at int) {
 	f := exactFeature{feature: feature, at: at, ranks: ranks(&spec.Scaler)}
 	f.values = make([][2]float64, e.merged.Entries(feature)*len(f.ranks))
 	layout := spec.Layout()
-	groups := &e.own
-	if spec.Shared() {
-		groups = &e.shared
-	}
 	for g := range layout.Groups {
-		*groups = append(*groups, exactGroup{len(e.features), g, e.width, layout.Share()})
+		group := exactGroup{len(e.features), g, e.width, layout.Share()}
+		if !spec.Shared() {
+			e.own = append(e.own, group)
+		}
+		if spec.Shared() || spec.Pooled {
+			e.shared = append(e.shared, group)
+		}
 		e.width += layout.Share()
 	}
 	e.features = append(e.features, f)
@@ -160,7 +162,7 @@ func (e *Exact) settle() error {
 	for i := range e.searches {
 		s := &e.searches[i]
 		f := &e.features[s.group.feature]
-		entry := s.entry(e.merged.plan.Features[f.feature].Groups())
+		entry := e.entry(s)
 		found, err := s.Settle(&e.cells[i])
 		if errors.Is(err, sketch.ErrChanged) {
 			return &ChangedError{fmt.Sprintf("%sfeature %q: %v", e.merged.whose(f.feature, entry), e.merged.plan.Features[f.feature].Name, err)}
@@ -176,8 +178,15 @@ func (e *Exact) settle() error {
 	return nil
 }
 
-// entry returns where the search belongs in frozen.Learned.
-func (s *search) entry(groups int) int { return max(0, int(s.series))*groups + s.group.group }
+// entry returns where a search belongs in frozen.Learned.
+func (e *Exact) entry(s *search) int {
+	spec := &e.merged.plan.Features[e.features[s.group.feature].feature]
+	if s.series >= 0 {
+		return int(s.series)*spec.Groups() + s.group.group
+	}
+	common, _ := spec.Common(e.merged.Series())
+	return common + s.group.group
+}
 
 // fill adds searches as long as there are more, and room for them.
 func (e *Exact) fill() error {
@@ -199,7 +208,7 @@ func (e *Exact) fill() error {
 // enlist adds a search like s for each rank, if the digest has blended values.
 func (e *Exact) enlist(s search) error {
 	f := &e.features[s.group.feature]
-	acc, err := e.merged.accumulate(f.feature, s.entry(e.merged.plan.Features[f.feature].Groups()))
+	acc, err := e.merged.accumulate(f.feature, e.entry(&s))
 	if err != nil {
 		return err
 	}

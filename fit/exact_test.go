@@ -46,6 +46,7 @@ func exactPlan(t testing.TB) *Plan {
 		f.Scaler.QuantileRange = &[2]float64{60, 60}
 	})
 	add("global", func(f *frozen.Feature) { f.Scope = frozen.ScopeGlobal })
+	add("besides", func(f *frozen.Feature) { f.Shape, f.Per, f.Pooled = []int{2, 2}, "0", true })
 	if err := plan.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func checkExact(t testing.TB, plan *Plan, f *frozen.Frozen, all [3][]logged) {
 		}
 		for entry := range l.Exact {
 			series := ""
-			if !spec.Shared() {
+			if common, ok := spec.Common(f.Series().Len()); !ok || entry < common {
 				series = string(f.Series().Name(int32(entry / spec.Groups())))
 			}
 			x := sortedOf(t, spec, at-spec.Size(), entry%spec.Groups(), series, all)

@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"fmt"
 	"math"
 
 	"tare/frozen"
@@ -9,15 +10,15 @@ import (
 )
 
 // A feature is what a State learns of one number of its records, or of one array.
-// Each group of an array has a slot in each series; the groups that all series
-// share come once, in the slots from 0.
+// Each group of an array has a slot in each series; the groups of all series
+// together, which they share or which are pooled, come once, in the slots from 0.
 type feature struct {
 	learner
 	pre      []scale.Step
 	size     int // numbers of a record
 	layout   frozen.Layout
 	own      int              // slots of each series
-	shared   int              // slots of all series together
+	shared   int              // slots of all series together, which come before
 	missing  []uint64         // values, by slot
 	domain   uint64           // values that a pre-transform cannot map
 	distinct *sketch.Distinct // of a number by itself, if it is learned; else nil
@@ -35,6 +36,8 @@ func newFeature(spec *frozen.Feature) (feature, error) {
 	}
 	if f.own = f.layout.Groups; spec.Shared() {
 		f.own, f.shared = 0, f.layout.Groups
+	} else if spec.Pooled {
+		f.shared = f.layout.Groups
 	}
 	if spec.Shape == nil {
 		f.distinct = sketch.NewDistinct()
@@ -54,11 +57,34 @@ func (f *feature) grow(slots int) {
 	}
 }
 
-// first returns the slot of the first group of a series.
-func (f *feature) first(series int32) int { return int(series) * f.own }
+// first returns the slot of the first group of a series, of its own if there is
+// one.
+func (f *feature) first(series int32) int {
+	if f.own == 0 {
+		return 0
+	}
+	return f.shared + int(series)*f.own
+}
 
 // learns reports whether the feature has any slots.
 func (f *feature) learns() bool { return f.own+f.shared > 0 }
+
+// pools reports whether what a series learns all learn together, too.
+func (f *feature) pools() bool { return f.own > 0 && f.shared > 0 }
+
+// learn gives values to the slot of a group of a series, of which so many are
+// missing besides, and to that of all series.
+func (f *feature) learn(first, group int, values []float64, missing uint64) error {
+	f.missing[first+group] += missing
+	if err := f.Observe(first+group, values); err != nil || !f.pools() {
+		return err
+	}
+	f.missing[group] += missing
+	if err := f.Observe(group, values); err != nil {
+		return fmt.Errorf("all series together: %w", err)
+	}
+	return nil
+}
 
 // observe learns from the numbers of one record.
 func (f *feature) observe(series int32, x []float64) error {
@@ -71,21 +97,20 @@ func (f *feature) observe(series int32, x []float64) error {
 	return f.observeArray(f.first(series), x)
 }
 
-func (f *feature) observeNumber(slot int, x float64) error {
+func (f *feature) observeNumber(first int, x float64) error {
 	f.scratch[0] = x
 	frozen.Apply(f.pre, f.scratch)
 	v := f.scratch[0]
 	if math.IsNaN(v) {
-		f.missing[slot]++
 		if !math.IsNaN(x) {
 			f.domain++
 		}
-		return nil
+		return f.learn(first, 0, nil, 1)
 	}
 	if f.distinct != nil {
 		f.distinct.Add(v)
 	}
-	return f.Observe(slot, f.scratch)
+	return f.learn(first, 0, f.scratch, 0)
 }
 
 func (f *feature) observeArray(first int, x []float64) error {
@@ -96,8 +121,7 @@ func (f *feature) observeArray(first int, x []float64) error {
 	}
 	for g := range f.layout.Groups {
 		values := f.gather(g)
-		f.missing[first+g] += uint64(len(f.run) - len(values))
-		if err := f.Observe(first+g, values); err != nil {
+		if err := f.learn(first, g, values, uint64(len(f.run)-len(values))); err != nil {
 			return err
 		}
 	}

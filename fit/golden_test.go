@@ -55,8 +55,17 @@ func goldenCases(t *testing.T, kind string) []goldenCase {
 	return file.Cases
 }
 
-// learnCase feeds the training rows of a case, in order, and freezes.
-func learnCase(t *testing.T, kind string, c *goldenCase) *frozen.Frozen {
+// eachWay learns the cases of a test as one series; and as many, in two partitions,
+// none of which has enough records: then a series that was not learned gets what
+// scikit-learn makes of all rows.
+func eachWay(t *testing.T, test func(t *testing.T, id int32)) {
+	t.Run("series", func(t *testing.T) { test(t, 0) })
+	t.Run("pooled", func(t *testing.T) { test(t, frozen.Pooled) })
+}
+
+// learnCase feeds the training rows of a case, in order, and freezes: there are
+// numbers for the id, which eachWay has given.
+func learnCase(t *testing.T, kind string, c *goldenCase, id int32) *frozen.Frozen {
 	t.Helper()
 	spec, err := scale.Default(kind)
 	if err != nil {
@@ -74,26 +83,33 @@ func learnCase(t *testing.T, kind string, c *goldenCase) *frozen.Frozen {
 	if err := json.Unmarshal(text, &spec); err != nil {
 		t.Fatal(err)
 	}
-	plan := &Plan{Cutoff: Cutoff{Kind: End}, MinSamples: 1, MaxSeries: 1, Record: schema.Schema{Format: schema.JSON, BadValue: schema.Reject, Limits: schema.DefaultLimits()}}
+	plan := &Plan{Cutoff: Cutoff{Kind: End}, MinSamples: 1, MaxSeries: 7, Record: schema.Schema{Format: schema.JSON, BadValue: schema.Reject, Limits: schema.DefaultLimits()}}
+	if id == frozen.Pooled {
+		plan.MinSamples = 1 << 30
+	}
 	for k := range c.Train[0] {
 		name := fmt.Sprint("f", k)
-		plan.Features = append(plan.Features, frozen.Feature{Name: name, Scaler: spec})
+		plan.Features = append(plan.Features, frozen.Feature{Name: name, Scaler: spec, Pooled: id == frozen.Pooled})
 		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: name, Field: name})
 	}
 	if err := plan.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	s := newState(t, plan)
+	states := []*State{newState(t, plan), newState(t, plan)}
 	row := record.Row{Numbers: make([]float64, len(plan.Features))}
-	for _, values := range c.Train {
+	for i, values := range c.Train {
 		for k, x := range values {
 			row.Numbers[k] = float64(x)
 		}
-		if err := s.Observe(&row); err != nil {
+		of := states[0]
+		if id == frozen.Pooled {
+			row.Series, of = []byte{"abcdefg"[i%7]}, states[2*i/len(c.Train)]
+		}
+		if err := of.Observe(&row); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, f := freeze(t, plan, s)
+	_, f := freeze(t, plan, states...)
 	return f
 }
 
@@ -137,10 +153,14 @@ func (c *goldenCase) column(k int) (x []float64) {
 }
 
 func TestGoldenStandard(t *testing.T) {
+	eachWay(t, testGoldenStandard)
+}
+
+func testGoldenStandard(t *testing.T, id int32) {
 	for _, c := range goldenCases(t, "standard") {
-		f := learnCase(t, "standard", &c)
+		f := learnCase(t, "standard", &c, id)
 		for k := range c.Train[0] {
-			mean, scale := f.Params(k, 0)[0], f.Params(k, 0)[1]
+			mean, scale := f.Params(k, id)[0], f.Params(k, id)[1]
 			wantMean, wantScale := float64(c.Exact.Mean[k]), float64(c.Exact.Scale[k])
 			if string(c.Params["with_mean"]) == "false" {
 				wantMean = 0
@@ -161,12 +181,16 @@ func TestGoldenStandard(t *testing.T) {
 }
 
 func TestGoldenRanges(t *testing.T) {
+	eachWay(t, testGoldenRanges)
+}
+
+func testGoldenRanges(t *testing.T, id int32) {
 	for kind, names := range map[string][]string{"minmax": {"min_", "scale_"}, "maxabs": {"scale_"}} {
 		for _, c := range goldenCases(t, kind) {
-			f := learnCase(t, kind, &c)
+			f := learnCase(t, kind, &c, id)
 			for i, name := range names {
 				for k, want := range attribute(t, &c, name) {
-					if got := f.Params(k, 0)[i]; ulps(got, float64(want)) != 0 {
+					if got := f.Params(k, id)[i]; ulps(got, float64(want)) != 0 {
 						t.Errorf("%s %s, feature %d: %s is %v, want %v", kind, c.Name, k, name, got, want)
 					}
 				}
@@ -184,11 +208,15 @@ func rankError(x []float64, v, q float64) float64 {
 }
 
 func TestGoldenRobust(t *testing.T) {
+	eachWay(t, testGoldenRobust)
+}
+
+func testGoldenRobust(t *testing.T, id int32) {
 	for _, c := range goldenCases(t, "robust") {
-		f := learnCase(t, "robust", &c)
+		f := learnCase(t, "robust", &c, id)
 		center, scaled := attribute(t, &c, "center_"), attribute(t, &c, "scale_")
 		for k := range c.Train[0] {
-			p, x := f.Params(k, 0), c.column(k)
+			p, x := f.Params(k, id), c.column(k)
 			if !*c.ExactFit {
 				if e := rankError(x, p[0], 0.5); center != nil && e > 0.006 {
 					t.Errorf("%s, feature %d: median %v is %.4f off in rank", c.Name, k, p[0], e)
@@ -213,14 +241,18 @@ func TestGoldenRobust(t *testing.T) {
 // TestGoldenQuantile compares landmarks where the sketch is exact, after runs of
 // equal ones have lost their middles, and their ranks where it is not.
 func TestGoldenQuantile(t *testing.T) {
+	eachWay(t, testGoldenQuantile)
+}
+
+func testGoldenQuantile(t *testing.T, id int32) {
 	for _, c := range goldenCases(t, "quantile") {
-		f := learnCase(t, "quantile", &c)
+		f := learnCase(t, "quantile", &c, id)
 		var want [][]float
 		if err := json.Unmarshal(c.Fitted["quantiles_"], &want); err != nil {
 			t.Fatal(err)
 		}
 		for k := range c.Train[0] {
-			p, x := f.Params(k, 0), c.column(k)
+			p, x := f.Params(k, id), c.column(k)
 			m := len(p) / 2
 			for i, v := range p[m:] {
 				if !*c.ExactFit {

@@ -114,12 +114,12 @@ func (m *Merged) Entries(feature int) int { return m.plan.Features[feature].Entr
 // accumulate joins what the partitions learned of one entry of a feature.
 func (m *Merged) accumulate(feature, entry int) (accumulator, error) {
 	slots := make([]slotOf, 0, 1)
-	if f := &m.plan.Features[feature]; f.Shared() {
+	if slot, ok := m.common(feature, entry); ok {
 		for _, s := range m.states {
-			slots = append(slots, slotOf{s.features[feature].learner, entry})
+			slots = append(slots, slotOf{s.features[feature].learner, slot})
 		}
 	} else {
-		groups := f.Groups()
+		groups := m.plan.Features[feature].Groups()
 		for _, p := range m.of(entry / groups) {
 			of := &m.states[p.state].features[feature]
 			slots = append(slots, slotOf{of.learner, of.first(p.slot) + entry%groups})
@@ -132,24 +132,30 @@ func (m *Merged) accumulate(feature, entry int) (accumulator, error) {
 	return acc, nil
 }
 
-// whose names the series of an entry for an error; nothing where all share it.
+// common returns the slot of an entry that is of all series together; false of
+// others.
+func (m *Merged) common(feature, entry int) (slot int, ok bool) {
+	first, ok := m.plan.Features[feature].Common(m.Series())
+	return entry - first, ok && entry >= first
+}
+
+// whose names the series of an entry for an error; nothing where it is of all.
 func (m *Merged) whose(feature, entry int) string {
-	if f := &m.plan.Features[feature]; !f.Shared() {
-		return fmt.Sprintf("series %q, ", m.Name(entry/f.Groups()))
+	if _, ok := m.common(feature, entry); ok {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("series %q, ", m.Name(entry/m.plan.Features[feature].Groups()))
 }
 
 // missing returns the missing values of one entry of a feature.
 func (m *Merged) missing(feature, entry int) (n uint64) {
-	f := &m.plan.Features[feature]
-	if f.Shared() {
+	if slot, ok := m.common(feature, entry); ok {
 		for _, s := range m.states {
-			n += s.features[feature].missing[entry]
+			n += s.features[feature].missing[slot]
 		}
 		return n
 	}
-	groups := f.Groups()
+	groups := m.plan.Features[feature].Groups()
 	for _, p := range m.of(entry / groups) {
 		of := &m.states[p.state].features[feature]
 		n += of.missing[of.first(p.slot)+entry%groups]
@@ -194,7 +200,8 @@ func (m *Merged) DistinctSeries() *sketch.Distinct {
 }
 
 // A Pooled holds what all series together say of one feature, of all numbers of an
-// array: those of each partition in byte order, then the partitions in order.
+// array: the partitions in order, and in each its series in byte order or, where
+// what they learn together is kept, its records in theirs.
 // Of a feature with fixed numbers nothing is counted.
 type Pooled struct {
 	Count    uint64        `json:"count"`
@@ -248,10 +255,10 @@ func (m *Merged) Freeze() (*frozen.Frozen, error) {
 // freeze derives the parameters of one feature. records are those of each series.
 func (m *Merged) freeze(l *frozen.Learned, feature int, records []uint64) error {
 	spec := &m.plan.Features[feature]
-	n := m.Entries(feature)
-	if n == 0 {
+	if spec.Fixed != nil {
 		return nil
 	}
+	n := m.Entries(feature)
 	var curve sketch.Curve
 	l.Count, l.Missing = make([]uint64, 0, n), make([]uint64, 0, n)
 	for _, column := range []*[]float64{&l.Min, &l.Max, &l.Mean, &l.Var} {

@@ -207,17 +207,31 @@ func (f *feature) checkSlot(slot int, records uint64) error {
 	return nil
 }
 
-// checkShared holds what all series share against the records of all.
+// checkShared holds what is of all series together against the records of all, and
+// what is pooled against each.
 func (s *State) checkShared() error {
 	records := s.Records() - s.overflow
 	for i := range s.features {
-		for slot := range s.features[i].shared {
-			if err := s.features[i].checkSlot(slot, records); err != nil {
+		f := &s.features[i]
+		for slot := range f.shared {
+			err := f.checkSlot(slot, records)
+			if own := f.missingOf(slot); err == nil && f.pools() && own != f.missing[slot] {
+				err = fmt.Errorf("%d missing of all series together, and %d of each", f.missing[slot], own)
+			}
+			if err != nil {
 				return fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
 			}
 		}
 	}
 	return nil
+}
+
+// missingOf adds up the missing values of a group over the slots of each series.
+func (f *feature) missingOf(group int) (n uint64) {
+	for slot := f.shared + group; slot < len(f.missing); slot += f.own {
+		n += f.missing[slot]
+	}
+	return n
 }
 
 // checkDomains takes the values outside of the domains of pre-transforms, which
@@ -226,7 +240,11 @@ func (s *State) checkDomains(domains []uint64) error {
 	for i, domain := range domains {
 		f := &s.features[i]
 		left := domain
-		for _, missing := range f.missing {
+		from := f.shared
+		if f.own == 0 {
+			from = 0
+		}
+		for _, missing := range f.missing[from:] {
 			left -= min(left, missing)
 		}
 		if left > 0 {

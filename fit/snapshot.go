@@ -12,13 +12,13 @@ import (
 // the slots. docs/format.md says what each number must be.
 //
 //	u8   version: 1, or 2 if the plan has an array, or a feature that all series
-//	     share
+//	     share or pool
 //	u8   length of sketch.HashID, and its bytes
 //	u32  features
 //	u32  series
 //	u64  overflow
 //	     for each feature: u64 domain, of a number that is learned sketch.Distinct,
-//	       for each group that all series share: group
+//	       for each group of all series together: group
 //	     for each series:
 //	       u32  slot
 //	       u64  records
@@ -34,7 +34,7 @@ const (
 // stateVersion returns the version of the states of a plan.
 func (p *Plan) stateVersion() byte {
 	for i := range p.Features {
-		if f := &p.Features[i]; f.Shape != nil || f.Shared() {
+		if f := &p.Features[i]; f.Shape != nil || f.Shared() || f.Pooled {
 			return arrayStateVersion
 		}
 	}
@@ -44,8 +44,8 @@ func (p *Plan) stateVersion() byte {
 // A Snapshot writes the binary form of a State as it was when the Snapshot was
 // taken, while the State goes on learning. Both belong to one goroutine. Series
 // that Observe is about to change are written before; until Step hands them
-// out, they, one bit a series and what all series share are all that a Snapshot
-// costs.
+// out, they, one bit a series and what is of all series together are all that a
+// Snapshot costs.
 type Snapshot struct {
 	state   *State
 	series  int32

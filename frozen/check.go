@@ -41,13 +41,13 @@ func place(group, groups int) string {
 }
 
 // values returns how many values, present and missing, a group has in a series.
-// With ScopeGlobal the records are not known: all groups have as many as the
+// Of all series together the records are not known: all groups have as many as the
 // first.
 func (l *Learned) values(f *Feature, series int, records []uint64) (uint64, error) {
-	if f.Shared() {
-		sum, carry := bits.Add64(l.Count[0], l.Missing[0], 0)
+	if at, ok := f.Common(len(records)); ok && series*f.Groups() == at {
+		sum, carry := bits.Add64(l.Count[at], l.Missing[at], 0)
 		if carry != 0 {
-			return 0, fmt.Errorf("%d values and %d missing are more than 2^64", l.Count[0], l.Missing[0])
+			return 0, fmt.Errorf("%d values and %d missing are more than 2^64", l.Count[at], l.Missing[at])
 		}
 		return sum, nil
 	}

@@ -23,9 +23,12 @@ type column struct {
 	size     int         // numbers of a record
 	layout   Layout
 	shared   bool // one entry a group for all series
+	common   int  // the first entry of all series together, if there is one
+	pools    bool // whether there is, for unknown series
 }
 
-func newColumn(f *Feature, l *Learned) (column, error) {
+// newColumn joins a feature and its numbers, which are of so many series.
+func newColumn(f *Feature, l *Learned, series int) (column, error) {
 	c := column{Learned: *l, width: len(f.Scaler.Params()), given: l.Params, lo: l.Min, hi: l.Max,
 		constant: math.NaN(), size: f.Size(), layout: f.Layout(), shared: f.Shared()}
 	var err error
@@ -35,6 +38,7 @@ func newColumn(f *Feature, l *Learned) (column, error) {
 	if c.step, err = scale.New(f.Scaler); err != nil {
 		return c, err
 	}
+	c.common, c.pools = f.Common(series)
 	c.turns, _ = c.step.(scale.Turns)
 	if f.Fixed != nil {
 		c.fix(f.Fixed)
@@ -57,10 +61,16 @@ func (c *column) fix(f *Fixed) {
 	}
 }
 
-// first returns the first entry of a series.
+// serves reports whether there are numbers for a series.
+func (c *column) serves(id int32) bool { return id >= 0 || c.shared || c.pools && id == Pooled }
+
+// first returns the first entry of a series that the column serves.
 func (c *column) first(id int32) int {
-	if c.shared {
+	switch {
+	case c.shared:
 		return 0
+	case id == Pooled:
+		return c.common
 	}
 	return int(id) * c.layout.Groups
 }

@@ -11,7 +11,8 @@ import (
 // raw numbers of a series, what Transform makes of them, and what Inverse makes
 // of that. Of an array it has some numbers, those at Picks of its size.
 type Example struct {
-	Series     string   `json:"series"`
+	Series     string   `json:"series"`           // empty if it is Pooled
+	Pooled     bool     `json:"pooled,omitempty"` // it is of a series that was not learned
 	Raw        []Number `json:"raw"`
 	Normalized []Number `json:"normalized"`
 	Inverse    []Number `json:"inverse"`
@@ -62,8 +63,9 @@ func MostPicks(features int) int { return max(1, min(examplePicks, exampleWidth/
 
 // Examples makes rows from the learned numbers alone: for up to eight series,
 // evenly spread over the names, the minimum, the mean, the maximum, a value
-// beyond the range, and a row with nothing in it. Of fixed numbers the mean less
-// the scale and the mean and the scale stand for minimum and maximum.
+// beyond the range, and a row with nothing in it; and, if there are numbers for it,
+// for a series that was not learned. Of fixed numbers the mean less the scale and
+// the mean and the scale stand for minimum and maximum.
 func (f *Frozen) Examples() []Example {
 	n := f.series.Len()
 	var examples []Example
@@ -74,15 +76,28 @@ func (f *Frozen) Examples() []Example {
 			continue
 		}
 		last = id
-		for _, at := range []func(lo, mean, hi float64) float64{
-			func(lo, _, _ float64) float64 { return lo },
-			func(_, mean, _ float64) float64 { return mean },
-			func(_, _, hi float64) float64 { return hi },
-			func(lo, _, hi float64) float64 { return 2*hi - lo },
-			func(_, _, _ float64) float64 { return math.NaN() },
-		} {
-			examples = append(examples, f.example(int32(id), at))
-		}
+		examples = f.appendExamples(examples, int32(id))
+	}
+	if f.pools() {
+		examples = f.appendExamples(examples, Pooled)
+	}
+	return examples
+}
+
+// pools reports whether there are numbers of all series together, and of each.
+func (f *Frozen) pools() bool {
+	return f.keyed && !slices.ContainsFunc(f.columns, func(c column) bool { return !c.serves(Pooled) })
+}
+
+func (f *Frozen) appendExamples(examples []Example, id int32) []Example {
+	for _, at := range []func(lo, mean, hi float64) float64{
+		func(lo, _, _ float64) float64 { return lo },
+		func(_, mean, _ float64) float64 { return mean },
+		func(_, _, hi float64) float64 { return hi },
+		func(lo, _, hi float64) float64 { return 2*hi - lo },
+		func(_, _, _ float64) float64 { return math.NaN() },
+	} {
+		examples = append(examples, f.example(id, at))
 	}
 	return examples
 }
@@ -108,7 +123,7 @@ func (f *Frozen) example(id int32, at func(lo, mean, hi float64) float64) Exampl
 		}
 		raw = append(raw, x[0])
 	})
-	return f.run(string(f.series.Name(id)), raw, id)
+	return f.run(raw, id)
 }
 
 // span returns the smallest, the mean and the largest value of an entry.
@@ -122,7 +137,7 @@ func (c *column) span(entry int) (lo, mean, hi float64) {
 
 // run takes the numbers of an example through the columns and back, each by
 // itself. There are as many as picked.
-func (f *Frozen) run(series string, raw []float64, id int32) Example {
+func (f *Frozen) run(raw []float64, id int32) Example {
 	y, back := slices.Clone(raw), slices.Clone(raw)
 	i := 0
 	f.picked(id, func(c *column, entry int) {
@@ -132,7 +147,11 @@ func (f *Frozen) run(series string, raw []float64, id int32) Example {
 		c.undo(back[i : i+1])
 		i++
 	})
-	return Example{Series: series, Raw: numbers(raw), Normalized: numbers(y), Inverse: numbers(back)}
+	e := Example{Pooled: id == Pooled, Raw: numbers(raw), Normalized: numbers(y), Inverse: numbers(back)}
+	if !e.Pooled {
+		e.Series = string(f.series.Name(id))
+	}
+	return e
 }
 
 // CheckExamples runs the rows again and returns an error at the first number
@@ -142,14 +161,17 @@ func (f *Frozen) CheckExamples(examples []Example) error {
 	f.picked(0, func(*column, int) { width++ })
 	for _, e := range examples {
 		id := f.Find([]byte(e.Series))
-		if id == Unknown || len(e.Raw) != width {
+		if e.Pooled && e.Series == "" && f.pools() {
+			id = Pooled
+		}
+		if id == Unknown || e.Pooled != (id == Pooled) || len(e.Raw) != width {
 			return fmt.Errorf("example of series %q fits no series or not its features", e.Series)
 		}
 		raw := make([]float64, len(e.Raw))
 		for i, x := range e.Raw {
 			raw[i] = float64(x)
 		}
-		got := f.run(e.Series, raw, id)
+		got := f.run(raw, id)
 		if !same(got.Normalized, e.Normalized) || !same(got.Inverse, e.Inverse) {
 			return fmt.Errorf("example of series %q: normalized %v and back %v, the artifact says %v and %v",
 				e.Series, got.Normalized, got.Inverse, e.Normalized, e.Inverse)

@@ -18,7 +18,10 @@ type Feature struct {
 	// Scope says which series share statistics: none where it is empty, and all
 	// with ScopeGlobal, also those that were not learned.
 	Scope string `json:"scope,omitempty"`
-	Fixed *Fixed `json:"fixed,omitempty"` // in place of what would be learned; nil to learn
+	// Pooled has the statistics of all series together learned besides those of each,
+	// for series that were not learned. A feature that is Shared has them anyway.
+	Pooled bool   `json:"pooled,omitempty"`
+	Fixed  *Fixed `json:"fixed,omitempty"` // in place of what would be learned; nil to learn
 	// Exact has the training stretch read again for a robust scaler's quantiles: it
 	// is ExactRequire, ExactPrefer or, to take them of the sketch, empty.
 	Exact string `json:"exact,omitempty"`
@@ -91,20 +94,31 @@ func (f *Feature) Groups() int { return f.Layout().Groups }
 func (f *Feature) Shared() bool { return f.Scope == ScopeGlobal || f.Fixed != nil }
 
 // Entries returns how many entries Learned has with so many series: series after
-// series, the groups of each in their order.
+// series, the groups of each in their order, and behind them those that are Pooled.
 func (f *Feature) Entries(series int) int {
 	switch {
 	case f.Fixed != nil:
 		return 0
 	case f.Scope == ScopeGlobal:
 		return f.Groups()
+	case f.Pooled:
+		series++
 	}
 	return series * f.Groups()
 }
 
+// Common returns the first of the entries that are of all series together, the
+// last that Learned has with so many series; false if there are none.
+func (f *Feature) Common(series int) (entry int, ok bool) {
+	if f.Fixed != nil || f.Scope != ScopeGlobal && !f.Pooled {
+		return 0, false
+	}
+	return f.Entries(series) - f.Groups(), true
+}
+
 // Learned is what was learned of one feature: for each series, in the order of
-// their names, one entry a group; with ScopeGlobal one entry a group for all;
-// nothing of what is Fixed. Statistics are those of the values after the
+// their names, one entry a group, and then, if it is Pooled, one a group for all
+// together; with ScopeGlobal only the latter; nothing of what is Fixed. Statistics are those of the values after the
 // pre-transforms.
 type Learned struct {
 	Count, Missing []uint64  // training values present, and absent

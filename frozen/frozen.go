@@ -42,7 +42,7 @@ func New(features []Feature, series *Series, records []uint64, learned []Learned
 		if err := learned[i].check(&features[i], records); err != nil {
 			return nil, fmt.Errorf("feature %q: %w", features[i].Name, err)
 		}
-		c, err := newColumn(&features[i], &learned[i])
+		c, err := newColumn(&features[i], &learned[i], series.Len())
 		if err != nil {
 			return nil, fmt.Errorf("feature %q: %w", features[i].Name, err)
 		}
@@ -107,8 +107,11 @@ func (f *Frozen) Columns() []string {
 // Width returns how many numbers Transform writes: an array's all.
 func (f *Frozen) Width() int { return f.width }
 
-// Unknown is the id of a series that was not learned.
-const Unknown int32 = -1
+// In place of the number of a series that was not learned.
+const (
+	Unknown int32 = -1 // only what is Shared has numbers for it
+	Pooled  int32 = -2 // it has those of all series together, if they were learned
+)
 
 // Find returns the number of a series, or Unknown.
 func (f *Frozen) Find(series []byte) int32 {
@@ -121,20 +124,21 @@ func (f *Frozen) Find(series []byte) int32 {
 // Transform writes the normalized numbers of r, a record of series id, to dst,
 // Width of them: the features in order, an array's numbers as they came. NaN is
 // missing. Where id is Unknown, all are missing but those of features that are
-// Shared. dst and the numbers of r must not overlap.
+// Shared; where it is Pooled, those that are neither Shared nor Pooled. dst and the
+// numbers of r must not overlap.
 //
 // A value beyond the training range, or outside the domain of a pre-transform,
-// is flagged OutOfRange, and an Unknown series UnknownSeries unless all features
-// are Shared.
+// is flagged OutOfRange, and an Unknown or Pooled series UnknownSeries unless all
+// features are Shared.
 func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record.Flags) {
-	if id == Unknown && f.keyed {
+	if id < 0 && f.keyed {
 		flags = record.UnknownSeries
 	}
 	at := 0
 	for i := range f.columns {
 		c := &f.columns[i]
 		y, x := dst[at:at+c.size], r.Numbers[at:at+c.size]
-		if at += c.size; id == Unknown && !c.shared {
+		if at += c.size; !c.serves(id) {
 			missing(y)
 			continue
 		}
@@ -150,14 +154,14 @@ func missing(dst []float64) {
 }
 
 // Inverse writes to dst what Transform maps to y for series id, in the units of
-// the record. dst may be y. Where id is Unknown it copies all but the numbers of
-// features that are Shared.
+// the record. dst may be y. It copies the numbers that Transform has none for: where
+// id is Unknown, all but those of features that are Shared.
 func (f *Frozen) Inverse(dst, y []float64, id int32) {
 	copy(dst, y[:f.width])
 	at := 0
 	for i := range f.columns {
 		c := &f.columns[i]
-		if id != Unknown || c.shared {
+		if c.serves(id) {
 			c.inverse(dst[at:at+c.size], id)
 		}
 		at += c.size
@@ -177,7 +181,7 @@ type Trace struct {
 }
 
 // Explain follows the value x of a feature through the steps for series id,
-// which must be known unless the feature is Shared. Of an array x is the first
+// which must be one that the feature has numbers for. Of an array x is the first
 // number; see ExplainAt.
 func (f *Frozen) Explain(feature int, x float64, id int32) Trace {
 	return f.ExplainAt(feature, 0, x, id)

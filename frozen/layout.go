@@ -75,6 +75,9 @@ func (f *Feature) Validate() error {
 	if f.Scope != "" && f.Scope != ScopeGlobal {
 		return fmt.Errorf("scope %.32q, want %s, or none for one of each series", f.Scope, ScopeGlobal)
 	}
+	if f.Pooled && f.Shared() {
+		return errors.New("pooled statistics beside those that all series share")
+	}
 	if err := f.checkPer(); err != nil {
 		return err
 	}

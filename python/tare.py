@@ -108,7 +108,8 @@ class Scaler:
         Names of the learned series, in byte order.
     exact : dict of str to ndarray of bool
         By feature, of those that want exact quantiles: whether those of each series
-        (of an array each group of each series) are, to the last bit, or a sketch's.
+        (of an array each group of each series) are, to the last bit, or a sketch's;
+        behind them, if the feature is pooled, those of all series together.
     """
 
     def __init__(self, data: bytes, verify: bool = True):
@@ -127,6 +128,8 @@ class Scaler:
         self._records = body["series.records"]
         self._features = [_Feature(s, body) for s in specs]
         self.exact = {f.spec.name: f.exact for f in self._features if f.exact is not None}
+        self._pools = all(s.shared or s.pooled for s in specs)
+        self._pooled = self.manifest["normalize"]["unknown_series"] == "pooled"
         self._keyed = bool(self.manifest["record"].get("series", {}).get("fields"))
         self._reject = self.manifest["record"].get("bad_value") != "missing"
         _check_numbers(self)
@@ -152,7 +155,7 @@ class Scaler:
         series: Optional[Names] = None,
         *,
         columns: Optional[Sequence[str]] = None,
-        unknown: str = "missing",
+        unknown: Optional[str] = None,
     ) -> Floats:
         """Return the normalized form of X, (n, n_columns).
 
@@ -173,8 +176,12 @@ class Scaler:
         for each row. Where records have no series it can be left out.
 
         Rows of a series that was not learned are NaN, but for features that all
-        series share; unknown="raise" raises UnknownSeriesError instead. A magnitude above 1e150 is a ValueError, or
-        missing if the artifact says ``bad_value: missing``.
+        series share; or, if the artifact says ``unknown_series: pooled``, they are
+        normalized with the numbers of all series together. unknown says otherwise:
+        "missing" or "pooled", or "raise", which raises UnknownSeriesError.
+
+        A magnitude above 1e150 is a ValueError, or missing if the artifact says
+        ``bad_value: missing``.
         """
         features = self._picked(columns)
         x, shape = _matrix(X, [f.spec for f in features])
@@ -188,14 +195,14 @@ class Scaler:
         series: Optional[Names] = None,
         *,
         columns: Optional[Sequence[str]] = None,
-        unknown: str = "missing",
+        unknown: Optional[str] = None,
     ) -> Floats:
         """Return what ``transform`` maps to Y, in the units of the records.
 
         Y has a column for each of ``columns``, which are all by default, and one
         for each number of an array; name ``targets`` to map predictions back. The
-        result has the same shape. What was clipped comes back as the bound, and rows of a series
-        that was not learned as NaN, or as for ``transform``.
+        result has the same shape. What was clipped comes back as the bound, and rows
+        of a series that was not learned as for ``transform``.
         """
         features = self._picked(columns)
         y, shape = _matrix(Y, [f.spec for f in features])
@@ -206,8 +213,11 @@ class Scaler:
         """Return whether each series was learned; a single bool for one name."""
         return self.series.ids(series) >= 0
 
-    def learned(self, series: Union[str, int]) -> dict[str, dict[str, Any]]:
+    def learned(self, series: Union[str, int, None]) -> dict[str, dict[str, Any]]:
         """Return what was learned of one series: numbers by name, by feature.
+
+        None stands for a series that was not learned: its numbers are those of all
+        series together, where the artifact has them.
 
         The statistics are those of the values after the pre-transforms. Of an
         array they are arrays with an item for each group. The landmarks of a
@@ -215,6 +225,10 @@ class Scaler:
 
         Raises UnknownSeriesError.
         """
+        if series is None and self._pools:
+            return {f.spec.name: f.learned(len(self.series)) for f in self._features}
+        if series is None:
+            raise UnknownSeriesError("")
         at = self.series.ids(series)
         if at.ndim > 0:
             raise TypeError(f"learned takes the name of one series, not {series!r}")
@@ -246,10 +260,18 @@ class Scaler:
             )
         return np.where(beyond, np.nan, x)
 
-    def _ids(self, series: Optional[Names], n: int, unknown: str) -> Ints:
-        """Return the number of the series of each of n rows, -1 if unknown."""
-        if unknown not in ("missing", "raise"):
-            raise ValueError(f"unknown is {unknown!r}, want 'missing' or 'raise'")
+    def _ids(self, series: Optional[Names], n: int, unknown: Optional[str]) -> Ints:
+        """Return the number of the series of each of n rows.
+
+        Of an unknown one it is -1, or, if that is to have the numbers of all series
+        together, one behind the last.
+        """
+        if unknown is None:
+            unknown = "pooled" if self._pooled else "missing"
+        if unknown not in ("missing", "pooled", "raise"):
+            raise ValueError(f"unknown is {unknown!r}, want 'missing', 'pooled' or 'raise'")
+        if unknown == "pooled" and not self._pools:
+            raise ValueError("unknown is 'pooled', but the artifact has no numbers of all series")
         if series is None and self._keyed:
             raise TypeError(f"series is missing: say of which of {len(self.series)} each row is")
         series = "" if series is None else series
@@ -262,7 +284,7 @@ class Scaler:
         if unknown == "raise" and np.any(ids < 0):
             strange = list(dict.fromkeys(_name(s) for s, at in zip(items, ids) if at < 0))
             raise UnknownSeriesError(strange[0], len(strange) - 1)
-        return ids
+        return np.where(ids < 0, len(self.series), ids) if unknown == "pooled" else ids
 
 
 def _by_block(
@@ -281,7 +303,7 @@ def _by_block(
             for start in range(0, len(x), block):
                 rows = slice(start, start + block)
                 numbers = x[rows, columns] + 0.0  # a copy, in which -0 is 0 as in records
-                at = feature.entries(ids[rows])  # -1 reads the last series, see below
+                at = feature.entries(ids[rows])  # -1 reads the last entry, see below
                 numbers = numbers.reshape(len(at), *spec.layout)
                 out[rows, columns] = step(numbers, at).reshape(len(at), spec.size)
             if not spec.shared:
@@ -491,6 +513,7 @@ class _Spec(NamedTuple):
     fixed: Optional[dict[str, list[float]]]  # mean and scale in place of learned ones
     exact: str  # whether exact quantiles are a must: require, prefer; "" for a sketch's
     role: str  # target: what a model predicts; "" for what it reads
+    pooled: bool  # whether statistics of all series together are behind those of each
 
     @property
     def size(self) -> int:
@@ -525,7 +548,7 @@ class _Spec(NamedTuple):
         """Return the length of the arrays: series after series, the groups of each."""
         if self.fixed is not None:
             return 0
-        return self.groups if self.shared else n_series * self.groups
+        return self.groups if self.shared else (n_series + self.pooled) * self.groups
 
     def column_names(self) -> list[str]:
         """Return a name for each number."""
@@ -1033,6 +1056,7 @@ def _check_manifest(m: Any) -> None:
     _get(m, "", "cutoff", dict)
     _get(_get(m, "", "series", dict), "series", "learned", int)
     _get(_get(m, "", "records", dict), "records", "learned", int)
+    _get(_get(m, "", "normalize", dict), "normalize", "unknown_series", str)
     record = _get(m, "", "record", dict)
     _get(_get(record, "record", "series", dict, {}), "record.series", "fields", list, [])
     if record.get("bad_value") not in ("reject", "missing"):
@@ -1044,12 +1068,16 @@ def _check_manifest(m: Any) -> None:
 
 def _feature_specs(m: dict) -> list[_Spec]:
     specs = [_feature_spec(at, f) for at, f in _objects(m, "", "features")]
-    if m["format"] == 1 and any(s.shape or s.shared or s.exact or s.role for s in specs):
-        news = "arrays, what all series share, exact quantiles, targets"
+    newer = any(s.shape or s.shared or s.pooled or s.exact or s.role for s in specs)
+    if m["format"] == 1 and (newer or "splits" in m):
+        news = "arrays, what all series share or pool, exact quantiles, targets, splits"
         raise _wrong("format", 1, f"{FORMAT} for {news}")
     roles = [s.role for s in specs]
     if roles != sorted(roles):
         raise _wrong("features", roles, "those with the role target last")
+    pooled = m["normalize"]["unknown_series"] == "pooled"
+    if pooled and not all(s.shared or s.pooled for s in specs):
+        raise _wrong("normalize.unknown_series", "pooled", "it only where all features are pooled")
     names = [s.name for s in specs]
     if len(set(names)) != len(names) or "series" in names:
         raise ArtifactError(
@@ -1080,6 +1108,9 @@ def _feature_spec(at: str, f: dict) -> _Spec:
     role = _get(f, at, "role", str, "")
     if role not in ("", "target") or role and kind:
         raise _wrong(f"{at}.role", role, "target, of a feature without impute")
+    pooled = _get(f, at, "pooled", bool, False)
+    if pooled and (scope or "fixed" in f):
+        raise _wrong(f"{at}.pooled", pooled, "none beside what all series share")
     spec = _Spec(
         _get(f, at, "name", str),
         scaler["kind"],
@@ -1093,6 +1124,7 @@ def _feature_spec(at: str, f: dict) -> _Spec:
         None,
         exact,
         role,
+        pooled,
     )
     return _with_fixed(f"{at}.fixed", spec, f["fixed"]) if "fixed" in f else spec
 
@@ -1229,7 +1261,8 @@ def _check_feature(f: _Feature, s: Scaler) -> None:
         if not bad.any():
             return
         series, group = divmod(int(np.argmax(bad)), f.spec.groups)
-        of = "" if f.spec.shared else f", series {s.series[series]!r}"
+        of = f", series {s.series[series]!r}" if series < len(s.series) else ""
+        of = "" if f.spec.shared else of
         of += f", group {group}" if f.spec.shape else ""
         raise ArtifactError(f"feature {f.spec.name!r}{of}: {why}")
 
@@ -1257,12 +1290,13 @@ def _check_feature(f: _Feature, s: Scaler) -> None:
 def _values(spec: _Spec, s: Scaler) -> NDArray[np.uint64]:
     """Return how many values, present and missing, each entry has."""
     records = s._records
-    if spec.shared:
+    if spec.shared or spec.pooled:
         train = _get(s.manifest["records"], "records", "train", int)
         train -= _get(s.manifest["series"], "series", "records_over_max_series", int)
         if not 0 <= train < 1 << 63:
             raise ArtifactError(f"manifest.json: {train} records of all series")
-        records = np.array([train], dtype=np.uint64)
+        of_all = np.array([train], dtype=np.uint64)
+        records = of_all if spec.shared else np.concatenate([records, of_all])
     share = spec.size // spec.groups
     if np.any(records > (2**64 - 1) // share):
         raise ArtifactError(f"feature {spec.name!r}: more than 2^64 values")
@@ -1296,6 +1330,9 @@ def _check_examples(s: Scaler) -> None:
     if not examples:
         return
     names = [_get(example, at, "series", str) for at, example in examples]
+    pooled = np.array([_get(example, at, "pooled", bool, False) for at, example in examples])
+    if np.any(pooled) and not s._pools:
+        raise ArtifactError("an example is of an unknown series, for which there are no numbers")
     most = max(1, min(_PICKS, _PICKED // len(s._features)))
     picks = [_picks(f.spec.size, most) for f in s._features]
     width = sum(map(len, picks))
@@ -1303,7 +1340,7 @@ def _check_examples(s: Scaler) -> None:
         np.array([_example_row(example, at, key, width) for at, example in examples])
         for key in ("raw", "normalized", "inverse")
     )
-    ids = s.series.ids(names)
+    ids = np.where(pooled, len(s.series), s.series.ids(names))
     if np.any(ids < 0):
         name = names[int(np.argmax(ids < 0))]
         raise ArtifactError(f"an example is of series {name!r}, which is not in the artifact")

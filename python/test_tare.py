@@ -123,6 +123,7 @@ def sample(kinds=tuple(NUMBERS)):
         },
         "features": [{"name": k, "scaler": {"kind": k, **OPTIONS.get(k, {})}} for k in kinds],
         "cutoff": {"kind": "end"},
+        "normalize": {"unknown_series": "missing"},
         "columns": list(kinds),
         "records": {"learned": sum(RECORDS), "train": sum(RECORDS), "rejected": {}},
         "series": {"learned": len(SERIES)},
@@ -802,7 +803,7 @@ def test_wrong_tables(plain):
     f(np.zeros((1, 6)), TypeError, "series 1.5 is of type float", [1.5])
     f(np.zeros((1, 6)), TypeError, "series None is of type NoneType", [None])
     f(np.zeros((1, 6)), TypeError, "series True is of type bool", [True])
-    with pytest.raises(ValueError, match="unknown is 'drop', want 'missing' or 'raise'"):
+    with pytest.raises(ValueError, match="unknown is 'drop', want 'missing', 'pooled' or 'raise'"):
         plain.transform(np.zeros((1, 6)), "a", unknown="drop")
 
 
@@ -1482,6 +1483,78 @@ def test_page(golden, tmp_path, monkeypatch):
     dataset = scope["dataset"]
     x, y = dataset[0]
     assert len(dataset) > 0 and x.dtype == np.float32 and not np.isnan(x).any()
+
+
+# Numbers of all series together, for those that were not learned.
+
+
+@pytest.fixture(scope="module")
+def pooled():
+    """What the Go tool learned of series and of all together, and makes of rows."""
+    at = ROOT / "store" / "testdata"
+    lines = (at / "pooled.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    scaler = tare.load(at / "pooled.npz")
+    return types.SimpleNamespace(scaler=scaler, rows=rows, series=[r["series"] for r in rows])
+
+
+def test_pooled_as_go(pooled):
+    """The bits of the Go tool, of known and unknown series, there and back."""
+    s = pooled.scaler
+    raw, normalized, inverse = (
+        array([row[key] for row in pooled.rows]) for key in ("raw", "normalized", "inverse")
+    )
+    assert s.known(pooled.series).tolist() == [True, True, False, False]
+    for unknown in (None, "pooled"):
+        assert_ulps(s.transform(raw, pooled.series, unknown=unknown), normalized, 0)
+        assert_ulps(s.inverse_transform(normalized, pooled.series, unknown=unknown), inverse, 0)
+    z = s.transform(raw, pooled.series, unknown="missing")
+    assert_ulps(z[:2], normalized[:2], 0)
+    assert np.isnan(z[2:, :-2]).all() and not np.isnan(z[2:, -2:]).any()
+    with pytest.raises(tare.UnknownSeriesError, match="series 'z' .* and 1 more$"):
+        s.transform(raw, pooled.series, unknown="raise")
+
+
+def test_pooled_learned(pooled):
+    s = pooled.scaler
+    of_all = s.learned(None)
+    assert of_all["temp"]["count"] + of_all["temp"]["missing"] == 80
+    assert of_all["image"]["count"].shape == (3,)
+    assert (of_all["image"]["count"] + of_all["image"]["missing"] == 160).all()
+    assert of_all["load"]["quantiles"][0] < s.learned("a")["load"]["quantiles"][0]
+    assert of_all["line"] == s.learned("a")["line"]
+    with pytest.raises(tare.UnknownSeriesError):
+        s.learned("z")
+
+
+def test_pooled_only_where_it_is(plain):
+    with pytest.raises(ValueError, match="unknown is 'pooled', but the artifact has no numbers"):
+        plain.transform(np.zeros((1, 6)), "x", unknown="pooled")
+    with pytest.raises(tare.UnknownSeriesError):
+        plain.learned(None)
+
+
+def test_pooled_refused(tmp_path):
+    """Manifests that do not go with the numbers."""
+    path = ROOT / "store" / "testdata" / "pooled.npz"
+    with np.load(path, allow_pickle=False) as file:
+        text = bytes(file["manifest.json"])
+        arrays = {n: file[n] for n in file.files if n != "manifest.json"}
+    assert encode(json.loads(text), arrays)[:4] == b"PK\x03\x04"
+
+    def f(change, match):
+        manifest, numbers = json.loads(text), {k: v.copy() for k, v in arrays.items()}
+        change(manifest, numbers)
+        with pytest.raises(tare.ArtifactError, match=match):
+            read(encode(manifest, numbers))
+
+    f(lambda m, a: m["features"][0].pop("pooled"), "unknown_series is 'pooled', want it only where")
+    f(lambda m, a: m["features"][4].update(pooled=True), r"features\[4\].pooled is True, want none")
+    f(lambda m, a: m["features"][5].update(pooled=True), r"features\[5\].pooled is True, want none")
+    f(lambda m, a: m.update(format=1), "format is 1, want 2")
+    f(lambda m, a: a["temp.missing"].__setitem__(2, 0), "^[^,]*feature 'temp': the values and those")
+    f(lambda m, a: a["temp.scale"].__setitem__(2, 0), "feature 'temp': a scale of 0")
+    f(lambda m, a: a["temp.scale"].__setitem__(2, 1), "normalized")
 
 
 # Arrays.

@@ -100,7 +100,7 @@ func TestArrays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	want := "[{image running 3 } {bins quantiles 20 } {clip quantiles 1 global} {load running 0 global} {given none 0 } {plain running 0 }]"
+	want := "[{image running 3  false} {bins quantiles 20  false} {clip quantiles 1 global false} {load running 0 global false} {given none 0  false} {plain running 0  false}]"
 	if got := fmt.Sprint(c.Manifest.Features); got != want {
 		t.Errorf("companion of %s, want %s", got, want)
 	}
@@ -203,6 +203,9 @@ func TestFormats(t *testing.T) {
 	f(2, func(m *Manifest) { m.Features[0].Scope = frozen.ScopeGlobal })
 	f(2, func(m *Manifest) { m.Features[0].Fixed = &frozen.Fixed{} })
 	f(2, func(m *Manifest) { m.Features[0].Role = frozen.RoleTarget })
+	f(2, func(m *Manifest) { m.Features[0].Pooled = true })
+	f(2, func(m *Manifest) { m.Normalize.UnknownSeries = UnknownPooled })
+	f(2, func(m *Manifest) { m.Splits = fit.Splits{{Name: "test"}} })
 }
 
 func arraysBytes(t testing.TB) []byte {

@@ -93,6 +93,7 @@ type outline struct {
 	Columns  tally  `json:"columns"`
 	Ranges   tally  `json:"ranges"`
 	Records  tally  `json:"records"`
+	Splits   tally  `json:"splits"`
 	Pooled   tally  `json:"pooled"`
 	Output   tally  `json:"output"`
 	Examples tally  `json:"examples"`
@@ -155,6 +156,8 @@ func (o *outline) check(members int) error {
 		return fmt.Errorf("%d columns and %d pooled features of %d features", o.Columns.items, o.Pooled.items, f)
 	case o.Ranges.items > maxPartitions || o.Ranges.bytes/48 < o.Ranges.items-1:
 		return fmt.Errorf("%d ranges in %d bytes, want at most %d of at least 48", o.Ranges.items, o.Ranges.bytes, maxPartitions)
+	case o.Splits.items > fit.MaxSplits:
+		return fmt.Errorf("more than %d splits", fit.MaxSplits)
 	case o.Examples.items > maxExamples:
 		return fmt.Errorf("more than %d examples", maxExamples)
 	case o.Record.values > 64+24*f || o.Features.values-o.Features.deep > 64*f || o.Cutoff.values > 64+o.Ranges.items ||
@@ -200,7 +203,7 @@ func (m *Manifest) check() error {
 	if err := firstError(m.Plan.Validate(), m.Record.Validate()); err != nil {
 		return err
 	}
-	return firstError(checkFeatures(m.Features), checkRanges(m.Ranges), m.checkCounts(), m.Normalize.check(), m.checkOutput())
+	return firstError(checkFeatures(m.Features), checkRanges(m.Ranges), m.checkCounts(), m.checkNormalize(), m.Splits.Validate(&m.Cutoff), m.checkOutput())
 }
 
 func printable(s string) bool {
@@ -310,10 +313,14 @@ func checkPooled(p *fit.Pooled, f *frozen.Feature, records uint64) error {
 	return nil
 }
 
-func (n *Normalize) check() error {
+func (m *Manifest) checkNormalize() error {
+	n := &m.Normalize
+	if n.UnknownSeries == UnknownPooled && !m.Pools() {
+		return errors.New("normalize: unknown_series is pooled, but not all features are")
+	}
 	return firstError(
 		oneOf("normalize: emit", n.Emit, EmitAll, EmitLive),
-		oneOf("normalize: unknown_series", n.UnknownSeries, UnknownMissing, UnknownDeadLetter, UnknownDrop, UnknownPassthrough, UnknownFail),
+		oneOf("normalize: unknown_series", n.UnknownSeries, UnknownMissing, UnknownPooled, UnknownDeadLetter, UnknownDrop, UnknownPassthrough, UnknownFail),
 		oneOf("normalize: on_error", n.OnError, OnErrorContinue, OnErrorFail))
 }
 
@@ -372,17 +379,18 @@ func (m *Manifest) fits(f *frozen.Frozen) error {
 	return m.fitsShared(f)
 }
 
-// fitsShared refuses what all series share unless it is of all their records,
-// also of series that are not in the file.
+// fitsShared refuses what is of all series together unless it is of all their
+// records, also of series that are not in the file.
 func (m *Manifest) fitsShared(f *frozen.Frozen) error {
 	records := uint64(m.Records.Train) - m.Series.RecordsUnknown
 	for i := range m.Features {
 		spec, l := &m.Features[i], f.Learned(i)
-		if spec.Scope != frozen.ScopeGlobal || spec.Fixed != nil {
+		at, ok := spec.Common(f.Series().Len())
+		if !ok {
 			continue
 		}
-		if over, want := bits.Mul64(records, uint64(spec.Layout().Share())); over != 0 || l.Count[0]+l.Missing[0] != want {
-			return fmt.Errorf("feature %q: %d values and %d missing of all series, want %d together", spec.Name, l.Count[0], l.Missing[0], want)
+		if over, want := bits.Mul64(records, uint64(spec.Layout().Share())); over != 0 || l.Count[at]+l.Missing[at] != want {
+			return fmt.Errorf("feature %q: %d values and %d missing of all series, want %d together", spec.Name, l.Count[at], l.Missing[at], want)
 		}
 	}
 	return nil

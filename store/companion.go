@@ -34,6 +34,7 @@ type CompanionFeature struct {
 	State  string `json:"state"`            // quantiles or running: the type of each state; none if its numbers are fixed
 	Groups int    `json:"groups,omitempty"` // of an array: states of a series
 	Scope  string `json:"scope,omitempty"`  // as in frozen.Feature: whether all series share the states
+	Pooled bool   `json:"pooled,omitempty"` // as in frozen.Feature: whether those of all series together are behind
 }
 
 // entries returns how many states there are with so many series.
@@ -43,6 +44,8 @@ func (f *CompanionFeature) entries(series int) int {
 		return 0
 	case f.Scope == frozen.ScopeGlobal:
 		return max(1, f.Groups)
+	case f.Pooled:
+		series++
 	}
 	return series * max(1, f.Groups)
 }
@@ -133,7 +136,7 @@ func companionManifest(artifactID string, m *Manifest) *CompanionManifest {
 }
 
 func companionFeature(f *frozen.Feature) CompanionFeature {
-	c := CompanionFeature{Name: f.Name, State: stateRunning, Scope: f.Scope}
+	c := CompanionFeature{Name: f.Name, State: stateRunning, Scope: f.Scope, Pooled: f.Pooled}
 	switch {
 	case f.Fixed != nil:
 		c.State, c.Scope = stateNone, ""
@@ -150,7 +153,7 @@ func companionFeature(f *frozen.Feature) CompanionFeature {
 // feature is more than one state a series.
 func (m *CompanionManifest) format() int {
 	for _, f := range m.Features {
-		if f.State == stateNone || f.Groups > 0 || f.Scope != "" {
+		if f.State == stateNone || f.Groups > 0 || f.Scope != "" || f.Pooled {
 			return Format
 		}
 	}
@@ -231,8 +234,8 @@ func (m *CompanionManifest) check(artifactID string) error {
 	features := make([]frozen.Feature, len(m.Features))
 	for i, f := range m.Features {
 		err := firstError(oneOf("state", f.State, stateQuantiles, stateRunning, stateNone), oneOf("scope", f.Scope, "", frozen.ScopeGlobal))
-		if err == nil && (f.Groups < 0 || f.Groups > schema.MaxWidth || f.State == stateNone && (f.Groups > 0 || f.Scope != "")) {
-			err = fmt.Errorf("%d groups of state %s and scope %q", f.Groups, f.State, f.Scope)
+		if err == nil && (f.Groups < 0 || f.Groups > schema.MaxWidth || f.State == stateNone && (f.Groups > 0 || f.Scope != "") || f.Pooled && (f.State == stateNone || f.Scope != "")) {
+			err = fmt.Errorf("%d groups of state %s and scope %q, pooled %t", f.Groups, f.State, f.Scope, f.Pooled)
 		}
 		if err != nil {
 			return fmt.Errorf("feature %.128q: %w", f.Name, err)
@@ -379,7 +382,8 @@ func (c *Companion) Group(group int) *Companion {
 }
 
 // Quantiles returns the sketch of one series. ok is false where the series is
-// unknown, unless all share the sketch, or the feature keeps none.
+// unknown, unless all share the sketch, or the feature keeps none. Of an unknown
+// series it is that of all together, if the feature is pooled.
 func (c *Companion) Quantiles(feature int, series []byte) (q *sketch.Quantiles, ok bool, err error) {
 	q = new(sketch.Quantiles)
 	if ok, err = c.state(feature, series, stateQuantiles, q); !ok {
@@ -389,7 +393,7 @@ func (c *Companion) Quantiles(feature int, series []byte) (q *sketch.Quantiles, 
 }
 
 // Running returns the moments, minimum and maximum of one series, ready to go
-// on. ok is false where the series is unknown or the feature keeps a sketch.
+// on, as Quantiles does. ok is false where the feature keeps a sketch, too.
 func (c *Companion) Running(feature int, series []byte) (r *welford.Running, ok bool, err error) {
 	r = new(welford.Running)
 	if ok, err = c.state(feature, series, stateRunning, r); !ok {
@@ -398,8 +402,8 @@ func (c *Companion) Running(feature int, series []byte) (r *welford.Running, ok 
 	return r, ok, err
 }
 
-// Moments returns the moments of one series, whatever its feature keeps. ok is
-// false where the series is unknown.
+// Moments returns the moments of one series, whatever its feature keeps, as
+// Quantiles does.
 func (c *Companion) Moments(feature int, series []byte) (m welford.Moments, ok bool, err error) {
 	if q, ok, err := c.Quantiles(feature, series); ok || err != nil {
 		if ok {
@@ -434,8 +438,11 @@ func (c *Companion) distinct(of string) (*sketch.Distinct, error) {
 func (c *Companion) state(feature int, series []byte, kind string, form encoding.BinaryUnmarshaler) (ok bool, err error) {
 	f := &c.Manifest.Features[feature]
 	id, ok := c.series.Find(series)
-	if f.Scope == frozen.ScopeGlobal {
+	switch {
+	case f.Scope == frozen.ScopeGlobal:
 		id, ok = 0, true
+	case f.Pooled && !ok:
+		id, ok = int32(c.series.Len()), true
 	}
 	if !ok || f.State != kind {
 		return false, nil

@@ -92,7 +92,7 @@ func TestCompanion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if got := fmt.Sprint(c.Manifest.Artifact == id, c.Manifest.Features, c.Manifest.Partitions); got != "true [{temp running 0 } {load quantiles 0 }] [0 3]" {
+	if got := fmt.Sprint(c.Manifest.Artifact == id, c.Manifest.Features, c.Manifest.Partitions); got != "true [{temp running 0  false} {load quantiles 0  false}] [0 3]" {
 		t.Error(got)
 	}
 	if c.Series().Len() != 3 {

@@ -7,6 +7,7 @@ package store
 
 import (
 	"encoding/json"
+	"slices"
 
 	"tare/fit"
 	"tare/frozen"
@@ -16,8 +17,8 @@ import (
 )
 
 // Format is the newest version of the artifact's format. An artifact that has no
-// array, nothing that all series share, no exact quantiles and no target is
-// written in version 1, which every tare reads.
+// array, nothing of all series together, no exact quantiles, no target and no splits
+// behind the cutoff is written in version 1, which every tare reads.
 const Format = 2
 
 // A Manifest is what an artifact says about itself, in manifest.json. No time
@@ -36,6 +37,7 @@ type Manifest struct {
 	Pooled     []fit.Pooled     `json:"pooled"` // by feature, over all series
 	Algorithms Algorithms       `json:"algorithms"`
 	Normalize  Normalize        `json:"normalize"`
+	Splits     fit.Splits       `json:"splits,omitempty"`
 	Output     record.Output    `json:"output"`
 	Examples   []frozen.Example `json:"examples"`
 }
@@ -58,15 +60,20 @@ func (i *Incomplete) UnmarshalJSON(text []byte) error {
 
 // format returns the version that the artifact is written in.
 func (m *Manifest) format() int {
-	if m.Record.Format == schema.Binary || m.Output.Dtype == record.UInt8 || m.Output.Dtype == record.Int16 {
+	if m.Record.Format == schema.Binary || len(m.Splits) > 0 || m.Normalize.UnknownSeries == UnknownPooled || m.Output.Dtype == record.UInt8 || m.Output.Dtype == record.Int16 {
 		return Format
 	}
 	for i := range m.Features {
-		if f := &m.Features[i]; f.Shape != nil || f.Shared() || f.Exact != "" || f.Role != "" {
+		if f := &m.Features[i]; f.Shape != nil || f.Shared() || f.Pooled || f.Exact != "" || f.Role != "" {
 			return Format
 		}
 	}
 	return 1
+}
+
+// Pools reports whether every feature has numbers for series that were not learned.
+func (m *Manifest) Pools() bool {
+	return !slices.ContainsFunc(m.Features, func(f frozen.Feature) bool { return !f.Shared() && !f.Pooled })
 }
 
 // Gone returns how many offsets of the ranges were gone.
@@ -103,11 +110,21 @@ func CurrentAlgorithms() Algorithms {
 }
 
 // Normalize holds the policies of the normalize pass. None of them changes what
-// was learned; flags override them.
+// was learned, but pooled needs features that are; flags override them.
 type Normalize struct {
 	Emit          string `json:"emit"`           // all or live
-	UnknownSeries string `json:"unknown_series"` // missing, dead_letter, drop, passthrough or fail
+	UnknownSeries string `json:"unknown_series"` // missing, pooled, dead_letter, drop, passthrough or fail
 	OnError       string `json:"on_error"`       // continue or fail
+}
+
+// Find returns the number of a series that was learned; of another frozen.Pooled, if
+// that is the policy, else frozen.Unknown.
+func (n *Normalize) Find(f *frozen.Frozen, series []byte) int32 {
+	id := f.Find(series)
+	if id == frozen.Unknown && n.UnknownSeries == UnknownPooled {
+		return frozen.Pooled
+	}
+	return id
 }
 
 // Accepted values of Normalize.
@@ -116,6 +133,7 @@ const (
 	EmitLive = "live"
 
 	UnknownMissing     = "missing"
+	UnknownPooled      = "pooled"
 	UnknownDeadLetter  = "dead_letter"
 	UnknownDrop        = "drop"
 	UnknownPassthrough = "passthrough"

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"tare/fit"
 	"tare/internal/broker"
 	"tare/internal/kafka"
 	"tare/record"
@@ -38,12 +37,13 @@ type following struct {
 	owner   *broker.Ownership // nil where no output is a topic
 	topics  []*sink.Partition // to be closed
 	outlets []*outlet
-	splits  [3]*outlet // by split; several may be one
-	dead    *outlet    // nil for nowhere
+	splits  []*outlet // by split, in the order of their names; several may be one
+	dead    *outlet   // nil for nowhere
 	acks    chan sink.Ack
 	value   []byte       // of the record that goes out
 	record  kafka.Record // that goes out
 	source  []byte       // its tare-source
+	split   []byte       // its tare-split
 	flags   []byte
 	headers []kafka.Header
 	gone    int64         // offsets that were learned from and are not written
@@ -157,7 +157,7 @@ func (f *following) sendDue() time.Duration {
 const sendAt = 256 << 10
 
 // emit sends a record on, under the key and timestamp that it came with.
-func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y []float64, mark *record.Mark) error {
+func (f *following) emit(m *record.Message, split int, row *record.Row, y []float64, mark *record.Mark) error {
 	o := f.splits[split]
 	if m.Offset <= o.holds {
 		f.status.Skipped++
@@ -167,7 +167,7 @@ func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y 
 	f.value = f.encoder.Append(f.value[:0], m.Value, row, y, mark)
 	out := m
 	if o.headers() {
-		out = f.stamp(m, split, mark)
+		out = f.stamp(m, mark)
 	}
 	fits, err := f.put(o, out, f.value)
 	if err == nil && !fits {
@@ -180,7 +180,7 @@ func (f *following) emit(m *record.Message, split fit.Split, row *record.Row, y 
 
 // stamp puts the mark of a record into the headers that go out with those of the
 // message that it returns: m, or without headers where a mark is taken off.
-func (f *following) stamp(m *record.Message, split fit.Split, mark *record.Mark) *record.Message {
+func (f *following) stamp(m *record.Message, mark *record.Mark) *record.Message {
 	f.headers = f.headers[:0]
 	if f.life.inverse {
 		m = f.unmark(m)
@@ -192,7 +192,8 @@ func (f *following) stamp(m *record.Message, split fit.Split, mark *record.Mark)
 	if f.life.meta != record.MetaHeaders {
 		return m
 	}
-	f.headers = append(f.headers, kafka.Header{Key: record.HeaderSplit, Value: splitNames[split]})
+	f.split = append(f.split[:0], mark.Split...)
+	f.headers = append(f.headers, kafka.Header{Key: record.HeaderSplit, Value: f.split})
 	if mark.Flags != 0 {
 		f.flags = mark.Flags.Append(f.flags[:0])
 		f.headers = append(f.headers, kafka.Header{Key: record.HeaderFlags, Value: f.flags})
@@ -211,8 +212,6 @@ func (f *following) unmark(m *record.Message) *record.Message {
 	bare.Headers = record.Headers{}
 	return &bare
 }
-
-var splitNames = [...][]byte{[]byte("train"), []byte("gap"), []byte("live")}
 
 // refuse logs and buries a record, and stops where the policy says so.
 func (f *following) refuse(m *record.Message, reason record.Reason, detail string) error {

@@ -13,6 +13,7 @@ type Identity struct {
 	Pipeline  string
 	Revision  int
 	Normalize store.Normalize
+	Splits    fit.Splits
 	Output    record.Output
 }
 
@@ -72,6 +73,7 @@ func (f *Fit) Freeze(id Identity) (*Result, error) {
 		Series:     merged.Counts(),
 		Algorithms: store.CurrentAlgorithms(),
 		Normalize:  id.Normalize,
+		Splits:     id.Splits,
 		Output:     id.Output,
 		Examples:   fr.Examples(),
 	}}

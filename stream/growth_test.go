@@ -197,7 +197,7 @@ func TestOutputsAreNotRaised(t *testing.T) {
 				c.Produce(t, name, 3, kgo.StringRecord("mine"))
 			}
 			q := writing(p, topic)
-			q.Outputs.Topics, q.Outputs.Dead = [3]string{name, name, name}, ""
+			q.Outputs.Topics, q.Outputs.Dead = []string{name, name, name}, ""
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			wantErr(t, q.Normalize(ctx, artifact), v.says)

@@ -63,7 +63,7 @@ func inverter(t *testing.T, c *kafkatest.Cluster, topic, dir string) *Pipeline {
 		return d, err
 	}
 	back := topic + ".back"
-	p.Outputs = Outputs{Topics: [3]string{back, back, back}, Dead: topic + ".dead", Replication: 1,
+	p.Outputs = Outputs{Topics: []string{back, back, back}, Dead: topic + ".dead", Replication: 1,
 		NewEncoder: func(_ *store.Manifest, meta record.Meta) (record.Encoder, error) {
 			return record.NewEncoder(&s, record.Output{Meta: meta}, nil)
 		}}
@@ -97,7 +97,7 @@ func TestInvert(t *testing.T) {
 		"topics": func(*Outputs, string) {},
 		"files": func(o *Outputs, dir string) {
 			all := filepath.Join(dir, "all.jsonl")
-			*o = Outputs{Files: [3]string{all, all, all}, DeadFile: filepath.Join(dir, "dead.jsonl"), NewEncoder: o.NewEncoder}
+			*o = Outputs{Files: []string{all, all, all}, DeadFile: filepath.Join(dir, "dead.jsonl"), NewEncoder: o.NewEncoder}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -257,7 +257,7 @@ func TestInvertRefuses(t *testing.T) {
 	other = *artifact
 	other.Manifest.Ranges = other.Manifest.Ranges[:1]
 	narrow := c.Topic(t, 1, nil)
-	p.Outputs.Topics = [3]string{narrow, narrow, narrow}
+	p.Outputs.Topics = []string{narrow, narrow, narrow}
 	if _, ok := errors.AsType[*TopicError](p.Invert(t.Context(), &other)); !ok {
 		t.Error("an output with fewer partitions than the source is not refused")
 	}

@@ -12,8 +12,9 @@ import (
 // An Inverter takes normalized records back to the units they came in. A record
 // may hold any of the features, as a prediction does; what is absent stays so.
 //
-// It applies no policy: what the artifact has no numbers for, as all of a record of
-// an unknown series where nothing is shared, comes out as it is, without the stamp.
+// It applies no policy but pooled, the artifact's: what that has no numbers for, as
+// all of a record of an unknown series where nothing is shared or pooled, comes out
+// as it is, without the stamp.
 type Inverter struct {
 	Artifact   *store.Artifact
 	Source     Source
@@ -65,7 +66,7 @@ func (v *inverting) take(d desk, topic string, m *record.Message, row *record.Ro
 	}
 	v.counts.Bad += int64(row.Bad)
 	y := v.y
-	id := v.Artifact.Frozen.Find(row.Series)
+	id := v.Artifact.Manifest.Normalize.Find(v.Artifact.Frozen, row.Series)
 	if id == frozen.Unknown && v.keyed {
 		v.counts.Unknown++
 	}
@@ -77,7 +78,7 @@ func (v *inverting) take(d desk, topic string, m *record.Message, row *record.Ro
 	v.counts.Live++
 	v.counts.Written++
 	v.mark.Topic, v.mark.Partition, v.mark.Offset = topic, m.Partition, m.Offset
-	return d.emit(m, fit.Live, row, y, &v.mark)
+	return d.emit(m, int(fit.Live), row, y, &v.mark)
 }
 
 // stampOf returns the artifact that a record's mark names, in its headers or its

@@ -139,7 +139,7 @@ func (l *life) checkPartitions(name string, have int32) error {
 	case have == want:
 	case have < want && have >= l.learned():
 		l.open = min(l.open, have)
-	case name == l.Outputs.Dead && !slices.Contains(l.Outputs.Topics[:], name):
+	case name == l.Outputs.Dead && !slices.Contains(l.Outputs.Topics, name):
 		l.shared = have
 		l.Log.Warn("it has another number of partitions than the source: dead letters of partition p go to p modulo that number, at least once", "topic", name, "partitions", have, "source", want)
 	default:
@@ -322,7 +322,7 @@ func (l *life) commitMoved(safe []*atomic.Int64, last []int64) {
 
 // newFollowing takes the outputs of one partition over and finds where to go on.
 func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]broker.Position, safe *atomic.Int64) (*following, error) {
-	f := &following{life: l, safe: safe}
+	f := &following{life: l, safe: safe, splits: make([]*outlet, len(l.Identity.Splits.Names()))}
 	f.worker, f.counts = l.worker()
 	l.Monitor.Update(func(s *Status) { f.status = s.Partitions[p] })
 	f.status.Phase = Normalizing
@@ -331,7 +331,7 @@ func (l *life) newFollowing(ctx context.Context, p int32, committed map[int32]br
 		return nil, err
 	}
 	meta := l.meta
-	if meta == record.MetaHeaders && l.Outputs.Topics[0] != "" {
+	if meta == record.MetaHeaders && len(l.Outputs.Topics) > 0 {
 		meta = record.MetaNone // the topic's records have the headers
 	}
 	if f.encoder, err = l.Outputs.NewEncoder(&l.artifact.Manifest, meta); err != nil {
@@ -359,7 +359,7 @@ func (l *life) worker() (worker, *NormalizeCounts) {
 		v := newInverting(&Inverter{Artifact: l.artifact})
 		return v, &v.counts
 	}
-	n := &Normalizer{Artifact: l.artifact, Policy: l.Identity.Normalize, Seals: []int64{}}
+	n := &Normalizer{Artifact: l.artifact, Policy: l.Identity.Normalize, Splits: l.Identity.Splits, Seals: []int64{}}
 	for _, r := range l.artifact.Manifest.Ranges {
 		n.Seals = append(n.Seals, r.Seal)
 	}

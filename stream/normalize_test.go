@@ -35,7 +35,7 @@ func spread(t *testing.T, c *kafkatest.Cluster) (topic string, oracle *kafkatest
 // writing adds outputs to a pipeline: one topic for each split, and dead letters.
 func writing(p *Pipeline, topic string) *Pipeline {
 	p.Identity.Output.Meta = record.MetaHeaders
-	p.Outputs = Outputs{Topics: [3]string{topic + ".train", topic + ".gap", topic + ".live"}, Dead: topic + ".dead", Replication: 1,
+	p.Outputs = Outputs{Topics: []string{topic + ".train", topic + ".gap", topic + ".live"}, Dead: topic + ".dead", Replication: 1,
 		NewEncoder: func(m *store.Manifest, meta record.Meta) (record.Encoder, error) {
 			o := m.Output
 			o.Meta = meta
@@ -214,7 +214,7 @@ func TestNormalizeRefuses(t *testing.T) {
 			name := topic + "." + v.name
 			v.make(name)
 			q := writing(p, topic)
-			q.Outputs.Topics = [3]string{name, name, name}
+			q.Outputs.Topics = []string{name, name, name}
 			q.Outputs.Dead = ""
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()

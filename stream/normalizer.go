@@ -14,6 +14,7 @@ import (
 type Normalizer struct {
 	Artifact   *store.Artifact
 	Policy     store.Normalize
+	Splits     fit.Splits
 	Source     Source
 	NewDecoder NewDecoder
 	Output     Output
@@ -73,6 +74,7 @@ type worker interface {
 type normalizing struct {
 	*Normalizer
 	counts NormalizeCounts
+	names  []string // of the splits
 	mark   record.Mark
 	y      []float64
 	asIs   *asIs
@@ -80,15 +82,15 @@ type normalizing struct {
 
 func newNormalizing(n *Normalizer) *normalizing {
 	f := n.Artifact.Frozen
-	w := &normalizing{Normalizer: n, y: make([]float64, f.Width()), asIs: newAsIs(f)}
-	w.mark.Artifact = n.Artifact.Mark()
-	return w
+	return &normalizing{Normalizer: n, names: n.Splits.Names(), mark: record.Mark{Artifact: n.Artifact.Mark()},
+		y: make([]float64, f.Width()), asIs: newAsIs(f)}
 }
 
 // A desk takes what a worker makes of one record.
 type desk interface {
-	// emit sends the record on, with y for its columns.
-	emit(m *record.Message, split fit.Split, row *record.Row, y []float64, mark *record.Mark) error
+	// emit sends the record on, with y for its columns. split is the place of its
+	// split among the names of fit.Splits.
+	emit(m *record.Message, split int, row *record.Row, y []float64, mark *record.Mark) error
 	// refuse rejects a record; without a detail the decoder's stands.
 	refuse(m *record.Message, reason record.Reason, detail string) error
 	// bury dead-letters a record.
@@ -107,12 +109,13 @@ func (n *normalizing) take(d desk, topic string, m *record.Message, row *record.
 		n.counts.NotLive++
 		return nil
 	}
-	n.mark.Topic, n.mark.Partition, n.mark.Offset, n.mark.Split = topic, m.Partition, m.Offset, split.String()
+	place := n.Splits.Place(split, row.Time)
+	n.mark.Topic, n.mark.Partition, n.mark.Offset, n.mark.Split = topic, m.Partition, m.Offset, n.names[place]
 	n.mark.Flags = 0
 	if late {
 		n.mark.Flags = record.Late
 	}
-	return n.write(d, m, split, row)
+	return n.write(d, m, place, row)
 }
 
 func (n *normalizing) split(row *record.Row, m *record.Message) (split fit.Split, late bool) {
@@ -138,9 +141,9 @@ func (n *normalizing) count(split fit.Split, late bool) {
 
 // write normalizes the record and sends it on, or does with it what the policy
 // for unknown series says. Where all series share all numbers none is unknown.
-func (n *normalizing) write(d desk, m *record.Message, split fit.Split, row *record.Row) error {
+func (n *normalizing) write(d desk, m *record.Message, split int, row *record.Row) error {
 	f := n.Artifact.Frozen
-	id := f.Find(row.Series)
+	id := n.Policy.Find(f, row.Series)
 	n.mark.Flags |= f.Transform(n.y, row, id)
 	y := n.y
 	if n.mark.Flags&record.UnknownSeries != 0 {

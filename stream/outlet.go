@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"tare/fit"
 	"tare/internal/broker"
 	"tare/internal/kafka"
 	"tare/record"
@@ -23,9 +23,9 @@ import (
 // Outputs are where a Pipeline writes to: topics, to whose partition p goes what
 // comes from partition p of the source, or files, which all partitions share.
 type Outputs struct {
-	Topics       [3]string // of train, gap and live records; they may be one
+	Topics       []string // of the splits, in the order of fit.Splits.Names; they may be one
 	Codec        kafka.Codec
-	Files        [3]string // the same as files, where there are no topics; Stdout is the stream
+	Files        []string // the same as files, where there are no topics; Stdout is the stream
 	Stream       io.Writer
 	ContinueFrom string // ContinueCommitted, or the mark of an artifact whose output is continued
 
@@ -43,15 +43,15 @@ type Outputs struct {
 const ContinueCommitted = "committed"
 
 // names returns the topics, each once.
-func (o *Outputs) names() []string { return distinct(append(o.Topics[:], o.Dead)) }
+func (o *Outputs) names() []string { return distinct(o.Topics, o.Dead) }
 
 // paths returns the files, each once.
-func (o *Outputs) paths() []string { return distinct(append(o.Files[:], o.DeadFile)) }
+func (o *Outputs) paths() []string { return distinct(o.Files, o.DeadFile) }
 
 // distinct returns the names that are not empty, each once.
-func distinct(names []string) (all []string) {
+func distinct(names []string, dead string) (all []string) {
 	seen := map[string]bool{"": true}
-	for _, name := range names {
+	for _, name := range append(slices.Clone(names), dead) {
 		if !seen[name] {
 			seen[name] = true
 			all = append(all, name)
@@ -68,18 +68,18 @@ func (o *Outputs) continueFrom(name string) string {
 	return o.ContinueFrom
 }
 
-// content says which records a file holds.
-func (o *Outputs) content(path string) string {
+// content says which records a file holds, splits being the names of all.
+func (o *Outputs) content(path string, splits []string) string {
 	if path == o.DeadFile {
 		return "dead letters"
 	}
-	var splits []string
+	var held []string
 	for split, name := range o.Files {
 		if name == path {
-			splits = append(splits, fit.Split(split).String())
+			held = append(held, splits[split])
 		}
 	}
-	return strings.Join(splits, " ")
+	return strings.Join(held, " ")
 }
 
 // A lane carries the records of one partition to an output, one batch at a time.
@@ -222,7 +222,7 @@ func (p *Pipeline) FileOrigin(path string, topic *broker.Topic, mark string) sin
 	if path == p.Outputs.DeadFile {
 		form = "json lines"
 	}
-	return sink.Origin{Artifact: mark, Topic: p.Topic, TopicID: hex.EncodeToString(topic.ID[:]), Content: p.Outputs.content(path), Form: form}
+	return sink.Origin{Artifact: mark, Topic: p.Topic, TopicID: hex.EncodeToString(topic.ID[:]), Content: p.Outputs.content(path, p.Identity.Splits.Names()), Form: form}
 }
 
 // end returns what follows each record of a file: packed numbers follow each
@@ -322,7 +322,7 @@ func (l *life) addTopic(f *following, place broker.Place, appender *broker.Appen
 }
 
 // direct sends the splits that go to a name, or the dead letters, to an outlet.
-func (f *following) direct(o *outlet, name string, splits [3]string, dead string) {
+func (f *following) direct(o *outlet, name string, splits []string, dead string) {
 	for split, to := range splits {
 		if to == name {
 			f.splits[split] = o

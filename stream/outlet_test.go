@@ -18,6 +18,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"tare/fit"
 	"tare/internal/broker"
 	"tare/internal/kafkatest"
 	"tare/record"
@@ -29,15 +30,15 @@ import (
 // records together, or of dead letters.
 var filing = map[string]func(o *Outputs, dir string){
 	"files by split": func(o *Outputs, dir string) {
-		o.Topics, o.Dead = [3]string{}, ""
-		for split, name := range splitNames {
-			o.Files[split] = filepath.Join(dir, string(name)+".jsonl")
+		o.Topics, o.Dead = nil, ""
+		for _, name := range fit.Splits(nil).Names() {
+			o.Files = append(o.Files, filepath.Join(dir, name+".jsonl"))
 		}
 		o.DeadFile = filepath.Join(dir, "dead.jsonl")
 	},
 	"one file": func(o *Outputs, dir string) {
 		all := filepath.Join(dir, "all.jsonl")
-		o.Topics, o.Files = [3]string{}, [3]string{all, all, all}
+		o.Topics, o.Files = nil, []string{all, all, all}
 	},
 	"file of dead letters": func(o *Outputs, dir string) {
 		o.Dead, o.DeadFile = "", filepath.Join(dir, "dead.jsonl")
@@ -237,7 +238,7 @@ func TestNormalizeStream(t *testing.T) {
 	for round, want := range []bool{true, false} {
 		var b bytes.Buffer
 		p := writing(pipeline(t, c, topic, dir), topic)
-		p.Outputs.Topics, p.Outputs.Files, p.Outputs.Stream = [3]string{}, [3]string{Stdout, Stdout, Stdout}, &b
+		p.Outputs.Topics, p.Outputs.Files, p.Outputs.Stream = nil, []string{Stdout, Stdout, Stdout}, &b
 		if err := until(t, p, ends, through(ends)); err != nil {
 			t.Fatal(err)
 		}
@@ -264,7 +265,7 @@ func TestNormalizeStreamStuck(t *testing.T) {
 		artifact := frozenWorld(w, dir)
 		pipe, stuck := io.Pipe()
 		p := writing(w.pipeline(dir, 0, 0), "in")
-		p.Outputs.Topics, p.Outputs.Files, p.Outputs.Stream = [3]string{}, [3]string{Stdout, Stdout, Stdout}, stuck
+		p.Outputs.Topics, p.Outputs.Files, p.Outputs.Stream = nil, []string{Stdout, Stdout, Stdout}, stuck
 		r := w.normalize(p, artifact)
 		r.goesOn(time.Minute, "stuck")
 		began := time.Now()
@@ -332,7 +333,7 @@ func TestNormalizeRefusesFiles(t *testing.T) {
 	}
 	back()
 	err = begin(func(o *Outputs) {
-		o.DeadFile, o.Dead, o.Files = path, "", [3]string{Stdout, Stdout, Stdout}
+		o.DeadFile, o.Dead, o.Files = path, "", []string{Stdout, Stdout, Stdout}
 		o.Stream = io.Discard
 	})
 	wantErr(t, err, "train gap live, not dead letters")

@@ -9,7 +9,6 @@ import (
 	"math"
 	"sync/atomic"
 
-	"tare/fit"
 	"tare/frozen"
 	"tare/record"
 	"tare/sink"
@@ -162,7 +161,7 @@ func (p *pass) batch(ms []record.Message) error {
 }
 
 // emit encodes a record into what goes out.
-func (p *pass) emit(m *record.Message, _ fit.Split, row *record.Row, y []float64, mark *record.Mark) error {
+func (p *pass) emit(m *record.Message, _ int, row *record.Row, y []float64, mark *record.Mark) error {
 	p.out.add(m, func(dst []byte) []byte { return p.encoder.Append(dst, m.Value, row, y, mark) })
 	return nil
 }

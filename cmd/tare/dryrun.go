@@ -238,8 +238,8 @@ func (a *app) readable(c *config.Config, r *dryReport, args []string) *stream.Fi
 func (r *dryReport) outputs(c *config.Config, source *stream.Files) {
 	o := &outputs{
 		artifact: filepath.Join(c.State.Dir, artifactName(c)),
-		out:      outputNames(c.Sink.File.Path, c.Revision)[0],
-		dead:     outputNames(c.DeadLetter.File.Path, c.Revision)[0],
+		out:      outputNames(c.Sink.File.Path, c)[0],
+		dead:     outputNames(c.DeadLetter.File.Path, c)[0],
 	}
 	if err := o.ready(source); err != nil {
 		if errors.Is(err, sink.ErrExists) {

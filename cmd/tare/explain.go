@@ -99,7 +99,10 @@ func (e *explainer) partition(ctx context.Context, source stream.Source, id int3
 func (e *explainer) record(row *record.Row) error {
 	m := &e.artifact.Manifest
 	fmt.Fprintf(e.out, "series %q%s\n", row.Series, e.when(row))
-	id := e.artifact.Frozen.Find(row.Series)
+	id := m.Normalize.Find(e.artifact.Frozen, row.Series)
+	if id == frozen.Pooled {
+		fmt.Fprintf(e.out, "  unknown: not in the artifact, or fewer than %d training records; these are the numbers of all series together\n", m.MinSamples)
+	}
 	if id == frozen.Unknown && keyed(e.artifact.Frozen) {
 		fmt.Fprintf(e.out, "  unknown: not in the artifact, or fewer than %d training records; unknown_series is %s\n", m.MinSamples, m.Normalize.UnknownSeries)
 	}
@@ -120,7 +123,7 @@ func (e *explainer) when(row *record.Row) string {
 	if !row.Timed {
 		return ""
 	}
-	return fmt.Sprintf(", time %v, split %v", fit.Instant(row.Time), e.artifact.Manifest.Cutoff.SplitAlone(row.Time))
+	return fmt.Sprintf(", time %v, split %v", fit.Instant(row.Time), splitName(&e.artifact.Manifest, row.Time))
 }
 
 // feature explains the numbers of a feature, of an array the first ones.

@@ -78,6 +78,12 @@ func (a *app) printSummary(path string, artifact *store.Artifact) error {
 	fmt.Fprintf(w, "pipeline\t%s, revision %d\n", m.Pipeline, m.Revision)
 	fmt.Fprintf(w, "cutoff\t%s\n", cutoffText(&m.Cutoff))
 	fmt.Fprintf(w, "learned\t%d records of %s\n", m.Records.Learned, plural(m.Series.Learned, "series", "series"))
+	if m.Normalize.UnknownSeries == store.UnknownPooled {
+		fmt.Fprint(w, "other series\tthe numbers of all series together\n")
+	}
+	for i, s := range m.Splits {
+		fmt.Fprintf(w, "split %s\t%s\n", s.Name, stretchText(m, i))
+	}
 	for _, line := range leftOut(m) {
 		fmt.Fprintf(w, "left out\t%s\n", line)
 	}
@@ -209,6 +215,7 @@ func short(x float64) string {
 type seriesReport struct {
 	Series   string          `json:"series"`
 	Records  uint64          `json:"records"`
+	Pooled   bool            `json:"pooled,omitempty"` // of all series together
 	Features []featureReport `json:"features"`
 }
 
@@ -234,7 +241,7 @@ type featureReport struct {
 }
 
 func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
-	id := artifact.Frozen.Find([]byte(o.series))
+	id := artifact.Manifest.Normalize.Find(artifact.Frozen, []byte(o.series))
 	if id == frozen.Unknown && keyed(artifact.Frozen) {
 		return fmt.Errorf("series %q is not in the artifact%s", o.series, nearestSeries(artifact.Frozen, o.series))
 	}
@@ -242,9 +249,12 @@ func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
 	if o.json {
 		return a.printJSON(report)
 	}
-	if id == frozen.Unknown {
+	switch id {
+	case frozen.Unknown:
 		fmt.Fprint(a.stdout, "all series share these numbers\n\n")
-	} else {
+	case frozen.Pooled:
+		fmt.Fprintf(a.stdout, "series %q is not in the artifact: the numbers of all series together\n\n", o.series)
+	default:
 		fmt.Fprintf(a.stdout, "series %q: %d training records\n\n", report.Series, report.Records)
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -266,9 +276,9 @@ func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
 }
 
 func reportSeries(f *frozen.Frozen, id int32) seriesReport {
-	var r seriesReport
-	if id != frozen.Unknown {
-		r = seriesReport{Series: string(f.Series().Name(id)), Records: f.Records()[id]}
+	r := seriesReport{Pooled: id == frozen.Pooled}
+	if id >= 0 {
+		r.Series, r.Records = string(f.Series().Name(id)), f.Records()[id]
 	}
 	for i := range f.Features() {
 		for group := range min(f.Features()[i].Groups(), groupsShown) {

@@ -202,17 +202,17 @@ func outputsOf(c *config.Config) (o stream.Outputs, err error) {
 			return record.NewEncoder(&m.Record, out, nil)
 		}}
 	if k := c.Sink.Kafka; k != nil {
-		o.Topics = outputNames(k.Topic, c.Revision)
+		o.Topics = outputNames(k.Topic, c)
 		o.Replication, o.ContinueFrom = k.Replication, k.ContinueFrom
 		if o.Codec, err = kafka.ParseCodec(k.Compression); err != nil {
 			return o, err
 		}
 	} else {
-		o.Files = outputNames(cmp.Or(file.Path, stream.Stdout), c.Revision)
+		o.Files = outputNames(cmp.Or(file.Path, stream.Stdout), c)
 	}
-	o.DeadFile = outputNames(dead.Path, c.Revision)[0]
+	o.DeadFile = outputNames(dead.Path, c)[0]
 	if k := c.DeadLetter.Kafka; k != nil {
-		o.Dead = outputNames(k.Topic, c.Revision)[0]
+		o.Dead = outputNames(k.Topic, c)[0]
 		o.Replication, o.DeadContinueFrom = cmp.Or(o.Replication, k.Replication), k.ContinueFrom
 		o.DeadCodec, err = kafka.ParseCodec(k.Compression)
 	}
@@ -221,9 +221,10 @@ func outputsOf(c *config.Config) (o stream.Outputs, err error) {
 }
 
 // outputNames returns the topics or files of the splits.
-func outputNames(pattern string, revision int) (names [3]string) {
-	for split := range names {
-		names[split] = strings.NewReplacer("{split}", fit.Split(split).String(), "{revision}", strconv.Itoa(revision)).Replace(pattern)
+func outputNames(pattern string, c *config.Config) []string {
+	names := splitsOf(c).Names()
+	for i, split := range names {
+		names[i] = strings.NewReplacer("{split}", split, "{revision}", strconv.Itoa(c.Revision)).Replace(pattern)
 	}
 	return names
 }
@@ -241,7 +242,7 @@ func (a *app) runTopic(ctx context.Context, c *config.Config) error {
 			return err
 		}
 		a.say("%s: artifact %s; normalizing %s", p.ArtifactPath(), artifact.ID[:16], p.Topic)
-		artifact.Manifest.Output = p.Identity.Output
+		artifact.Manifest.Splits, artifact.Manifest.Output = p.Identity.Splits, p.Identity.Output
 		artifact.Manifest.Output.Columns = artifact.Manifest.Columns
 		return p.Normalize(ctx, artifact)
 	})

@@ -87,7 +87,7 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 		return advise(err, "a freeze is final: raise revision to learn anew")
 	}
 	id = identityOf(c)
-	artifact.Manifest.Normalize, artifact.Manifest.Output = id.Normalize, id.Output
+	artifact.Manifest.Normalize, artifact.Manifest.Splits, artifact.Manifest.Output = id.Normalize, id.Splits, id.Output
 	return a.normalize(ctx, artifact, source, learned, o)
 }
 
@@ -95,8 +95,8 @@ func (a *app) runBoth(ctx context.Context, path string, force bool, args []strin
 func fileOutputs(c *config.Config, force bool) *outputs {
 	return &outputs{
 		artifact:  artifactPath(c),
-		out:       outputNames(c.Sink.File.Path, c.Revision)[0],
-		dead:      outputNames(c.DeadLetter.File.Path, c.Revision)[0],
+		out:       outputNames(c.Sink.File.Path, c)[0],
+		dead:      outputNames(c.DeadLetter.File.Path, c)[0],
 		deadLimit: c.DeadLetter.Limit,
 		force:     force,
 	}
@@ -118,7 +118,7 @@ func frozenAs(id stream.Identity, path string) (stream.Identity, error) {
 	case err != nil:
 		return id, inTheWay(err)
 	}
-	id.Normalize, id.Output = was.Manifest.Normalize, was.Manifest.Output
+	id.Normalize, id.Splits, id.Output = was.Manifest.Normalize, was.Manifest.Splits, was.Manifest.Output
 	return id, nil
 }
 

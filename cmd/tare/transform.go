@@ -21,7 +21,8 @@ func (a *app) transform() *cobra.Command {
 		Short: "Normalize records with the frozen numbers",
 		Long: `transform reads records, from standard input without FILE arguments, and writes
 each with its features normalized. It needs only the artifact. Records are split
-by their time alone: train, gap or live; what came late is known to 'tare run'.`,
+by their time alone: train, gap, and behind the cutoff live or the artifact's
+splits; what came late is known to 'tare run'.`,
 		Example: `  tare transform -a plant.npz < new.jsonl > out.jsonl
   tare transform -a plant.npz --value vector new.jsonl.gz -o out.bin`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runTransform(cmd, &o, args) },
@@ -29,7 +30,7 @@ by their time alone: train, gap or live; what came late is known to 'tare run'.`
 	flags := cmd.Flags()
 	o.outputs.flags(cmd)
 	flags.BoolVar(&o.force, "force", false, "replace existing files")
-	flags.StringVar(&o.unknownSeries, "unknown-series", "", "missing, dead_letter, drop, passthrough or fail (default: the artifact's)")
+	flags.StringVar(&o.unknownSeries, "unknown-series", "", "missing, pooled, dead_letter, drop, passthrough or fail (default: the artifact's)")
 	flags.StringVar(&o.onError, "on-error", "", "continue or fail (default: the artifact's)")
 	flags.StringVar(&o.value, "value", "", "replace, features or vector (default: the artifact's)")
 	flags.StringVar(&o.dtype, "dtype", "", "float64 or float32; int16 or uint8 of packed numbers (default: the artifact's)")
@@ -146,12 +147,15 @@ func checkPolicy(m *store.Manifest) error {
 		flag, value string
 		accepted    []string
 	}{
-		{"unknown-series", n.UnknownSeries, []string{store.UnknownMissing, store.UnknownDeadLetter, store.UnknownDrop, store.UnknownPassthrough, store.UnknownFail}},
+		{"unknown-series", n.UnknownSeries, []string{store.UnknownMissing, store.UnknownPooled, store.UnknownDeadLetter, store.UnknownDrop, store.UnknownPassthrough, store.UnknownFail}},
 		{"on-error", n.OnError, []string{store.OnErrorContinue, store.OnErrorFail}},
 	} {
 		if err := oneOf(c.flag, c.value, c.accepted); err != nil {
 			return err
 		}
+	}
+	if n.UnknownSeries == store.UnknownPooled && !m.Pools() {
+		return usagef("--unknown-series pooled: the artifact has no numbers of all series together; they are learned where the configuration says normalize: {unknown_series: pooled}")
 	}
 	if err := outputOf(m).Validate(&m.Record); err != nil {
 		return usageError{err}
@@ -173,6 +177,7 @@ func (a *app) normalize(ctx context.Context, artifact *store.Artifact, source *s
 	n := stream.Normalizer{
 		Artifact:   artifact,
 		Policy:     m.Normalize,
+		Splits:     m.Splits,
 		Source:     source,
 		NewDecoder: a.warnMissing(decoders(&m.Record, false)),
 		Output:     a.output(o, dead, m.Normalize.OnError == store.OnErrorFail),

@@ -240,7 +240,7 @@ func (t *trial) learn(ctx context.Context) (*store.Artifact, error) {
 func (t *trial) normalize(ctx context.Context, artifact *store.Artifact) error {
 	shown := *artifact
 	id := identityOf(t.config)
-	shown.Manifest.Output = id.Output
+	shown.Manifest.Cutoff, shown.Manifest.Output = t.plan.Cutoff, id.Output
 	shown.Manifest.Output.Columns = artifact.Manifest.Columns
 	if t.topic && t.config.Sink.Kafka != nil && id.Output.Meta == record.MetaHeaders {
 		shown.Manifest.Output.Meta = record.MetaNone // the topic's records have the headers
@@ -250,7 +250,7 @@ func (t *trial) normalize(ctx context.Context, artifact *store.Artifact) error {
 	if policy.UnknownSeries == store.UnknownFail {
 		policy.UnknownSeries = store.UnknownMissing
 	}
-	n := stream.Normalizer{Artifact: &shown, Policy: policy, Source: t.sample, NewDecoder: decoders(&t.plan.Record, false), Seals: t.seals,
+	n := stream.Normalizer{Artifact: &shown, Policy: policy, Splits: id.Splits, Source: t.sample, NewDecoder: decoders(&t.plan.Record, false), Seals: t.seals,
 		Output: stream.Output{
 			NewEncoder: encoders(&shown.Manifest),
 			Open:       func([]byte, string) (sink.Writer, error) { return catcher{t.after}, nil },
@@ -438,7 +438,8 @@ func (t *trial) example(l *look) example {
 	if t.plan.Record.Format == schema.Binary {
 		e.Before = packedText(l.message.Value, t.plan.Record.DType)
 	}
-	e.Series, e.Split, e.Late = l.series, l.split.String(), l.late
+	splits := splitsOf(t.config)
+	e.Series, e.Split, e.Late = l.series, splits.Names()[splits.Place(l.split, l.time)], l.late
 	if after, ok := t.after[l.place]; ok && (t.config.Normalize.Emit != store.EmitLive || l.split == fit.Live) {
 		text := readably(after)
 		if t.config.Output.Value == string(record.Vector) || t.plan.Record.Format == schema.Binary {

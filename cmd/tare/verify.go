@@ -89,7 +89,7 @@ func (a *app) replay(ctx context.Context, artifact *store.Artifact, source measu
 	if err != nil {
 		return err
 	}
-	result, err := replayed.Freeze(stream.Identity{Pipeline: m.Pipeline, Revision: m.Revision, Normalize: m.Normalize, Output: m.Output})
+	result, err := replayed.Freeze(stream.Identity{Pipeline: m.Pipeline, Revision: m.Revision, Normalize: m.Normalize, Splits: m.Splits, Output: m.Output})
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func planOf(c *config.Config) *fit.Plan {
 	}
 	for _, f := range targetsLast(c.Features) {
 		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Field, Shape: f.Shape})
-		plan.Features = append(plan.Features, featureOf(f, c.Scope))
+		plan.Features = append(plan.Features, featureOf(f, c.Scope, c.Normalize.UnknownSeries == store.UnknownPooled))
 	}
 	return plan
 }
@@ -64,8 +64,9 @@ func targetsLast(features []config.Feature) (ordered []*config.Feature) {
 	return ordered
 }
 
-// featureOf returns how a feature is learned in a file with the given scope.
-func featureOf(f *config.Feature, scope string) frozen.Feature {
+// featureOf returns how a feature is learned in a file with the given scope, and
+// whether unknown series take pooled numbers.
+func featureOf(f *config.Feature, scope string, pooled bool) frozen.Feature {
 	out := frozen.Feature{Name: f.Name, Scaler: scale.Spec(f.Scaler), Impute: frozen.Impute(f.Impute), Exact: f.Exact,
 		Shape: f.Shape, Per: f.Per, Fixed: (*frozen.Fixed)(f.Fixed)}
 	if f.Fixed == nil && cmp.Or(f.Scope, scope) == frozen.ScopeGlobal {
@@ -74,6 +75,7 @@ func featureOf(f *config.Feature, scope string) frozen.Feature {
 	if f.Role == frozen.RoleTarget {
 		out.Role = frozen.RoleTarget
 	}
+	out.Pooled = pooled && !out.Shared()
 	for _, p := range f.Pre {
 		out.Pre = append(out.Pre, scale.Pre(p))
 	}
@@ -99,12 +101,26 @@ func cutoffOf(c *config.Cutoff) fit.Cutoff {
 	}
 }
 
+// splitsOf returns the names of the stretches behind the cutoff.
+func splitsOf(c *config.Config) (splits fit.Splits) {
+	for _, s := range c.Splits {
+		stretch := fit.Stretch{Name: s.Name}
+		if !s.Until.IsZero() {
+			until := fit.Instant(s.Until.UnixNano())
+			stretch.Until = &until
+		}
+		splits = append(splits, stretch)
+	}
+	return splits
+}
+
 // identityOf returns what the artifact is called and how it is to be applied.
 func identityOf(c *config.Config) stream.Identity {
 	return stream.Identity{
 		Pipeline:  c.Pipeline,
 		Revision:  c.Revision,
 		Normalize: store.Normalize{Emit: c.Normalize.Emit, UnknownSeries: c.Normalize.UnknownSeries, OnError: c.Normalize.OnError},
+		Splits:    splitsOf(c),
 		Output: record.Output{Value: record.Value(c.Output.Value), Dtype: record.Dtype(c.Output.Dtype),
 			Missing: record.Missing(c.Output.Missing), Meta: record.Meta(c.Output.Meta)},
 	}
