@@ -14,6 +14,7 @@ func (r *reader) check(c *Config) {
 	r.checkFields(c)
 	r.checkFeatures(c)
 	r.checkArrays(c)
+	r.checkWhiten(c)
 	r.checkBinary(c)
 	r.checkCutoff(c)
 	r.checkOutput(c)

@@ -29,6 +29,7 @@ type Config struct {
 	Record     Record
 	Features   []Feature
 	Scope      string // series, global: of the features that say nothing themselves
+	Whiten     []Whiten
 	Cutoff     Cutoff
 	Normalize  Normalize
 	Output     Output

@@ -23,6 +23,8 @@ func keys(c *Config) []key {
 		{name: "features", kind: list(&c.Features, "a list of features", Feature{Scaler: NewScaler("standard")}, describedFeature(), feature),
 			required: true, doc: "the numbers to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
 		{name: "scope", kind: choice(&c.Scope, scopes), doc: "what shares statistics: each `series` has its own, or all series together have one set, `global`, which also serves series that were not learned; a feature may say otherwise"},
+		{name: "whiten", kind: list(&c.Whiten, "a list of groups", Whiten{}, Whiten{Method: "pca", Whiten: true}, whitenKind), def: "nothing",
+			doc: "groups of features that are whitened together: the outputs of a group, which are not correlated, take the place of its members"},
 		{name: "cutoff", kind: cutoffKind(&c.Cutoff), required: true, doc: "where training ends; exactly one of `event_time`, `offsets`, `records`, `end` and `manual`"},
 		{name: "normalize", kind: normalizeKind(&c.Normalize), doc: "policies of the normalize pass"},
 		{name: "output", kind: outputKind(&c.Output), doc: "what an output record looks like"},
@@ -31,7 +33,6 @@ func keys(c *Config) []key {
 		{name: "state", kind: stateKind(&c.State), doc: "learned state on disk"},
 		{name: "http", kind: httpKind(&c.HTTP), doc: "what is served while a pipeline runs"},
 		{name: "splits", later: "a record is train, gap or live by the cutoff"},
-		{name: "whiten", later: "features are normalized one by one"},
 	}
 }
 

@@ -23,6 +23,8 @@ type column struct {
 	size     int         // numbers of a record
 	layout   Layout
 	shared   bool // one entry a group for all series
+	member   bool // of a Group, which takes its place among the outputs
+	from, to int  // of its first number in a record, and in what Transform writes
 }
 
 func newColumn(f *Feature, l *Learned) (column, error) {
@@ -94,12 +96,18 @@ func (c *column) transform(dst, x []float64, id int32) record.Flags {
 
 // number normalizes a number by itself.
 func (c *column) number(dst []float64, x float64, entry int) (flags record.Flags) {
+	flags = c.prepare(dst, x, entry)
+	c.step.Transform(dst, dst, c.params(entry, 1))
+	return flags
+}
+
+// prepare sets dst[0] to what the scaler is given of a number by itself.
+func (c *column) prepare(dst []float64, x float64, entry int) (flags record.Flags) {
 	dst[0] = x
 	Apply(c.pre, dst)
 	if v := dst[0]; !(c.lo[entry] <= v && v <= c.hi[entry]) {
 		flags = c.outside(dst, x, entry)
 	}
-	c.step.Transform(dst, dst, c.params(entry, 1))
 	return flags
 }
 

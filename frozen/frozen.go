@@ -18,6 +18,8 @@ type Frozen struct {
 	series   *Series
 	records  []uint64
 	columns  []column
+	groups   []group
+	inputs   int
 	width    int
 	keyed    bool // some feature has statistics for each series
 }
@@ -46,10 +48,12 @@ func New(features []Feature, series *Series, records []uint64, learned []Learned
 		if err != nil {
 			return nil, fmt.Errorf("feature %q: %w", features[i].Name, err)
 		}
+		c.from, c.to = f.inputs, f.inputs
 		f.columns = append(f.columns, c)
-		f.width += c.size
+		f.inputs += c.size
 		f.keyed = f.keyed || !c.shared
 	}
+	f.width = f.inputs
 	return f, nil
 }
 
@@ -77,17 +81,26 @@ func (f *Frozen) Params(feature int, id int32) []float64 {
 }
 
 // Columns returns the names of what Transform writes: one a number, as
-// scikit-learn's get_feature_names_out does, but an array's name once.
+// scikit-learn's get_feature_names_out does, but an array's name once. Members of
+// groups are left out; the outputs of the groups come last.
 func (f *Frozen) Columns() []string {
-	names := make([]string, len(f.features))
+	names := make([]string, 0, len(f.features))
 	for i := range f.features {
-		names[i] = f.features[i].Name
+		if !f.columns[i].member {
+			names = append(names, f.features[i].Name)
+		}
+	}
+	for i := range f.groups {
+		names = append(names, f.groups[i].columns()...)
 	}
 	return names
 }
 
 // Width returns how many numbers Transform writes: an array's all.
 func (f *Frozen) Width() int { return f.width }
+
+// Inputs returns how many numbers a record has: an array's all.
+func (f *Frozen) Inputs() int { return f.inputs }
 
 // Unknown is the id of a series that was not learned.
 const Unknown int32 = -1
@@ -101,8 +114,9 @@ func (f *Frozen) Find(series []byte) int32 {
 }
 
 // Transform writes the normalized numbers of r, a record of series id, to dst,
-// Width of them: the features in order, an array's numbers as they came. NaN is
-// missing. Where id is Unknown, all are missing but those of features that are
+// Width of them: the features in order, an array's numbers as they came, then the
+// outputs of the groups in the place of their members. NaN is missing; a group of
+// which a member is missing is all missing. Where id is Unknown, all are missing but those of features that are
 // Shared. dst and the numbers of r must not overlap.
 //
 // A value beyond the training range, or outside the domain of a pre-transform,
@@ -112,15 +126,20 @@ func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record
 	if id == Unknown && f.keyed {
 		flags = record.UnknownSeries
 	}
-	at := 0
 	for i := range f.columns {
 		c := &f.columns[i]
-		y, x := dst[at:at+c.size], r.Numbers[at:at+c.size]
-		if at += c.size; id == Unknown && !c.shared {
+		if c.member {
+			continue
+		}
+		y, x := dst[c.to:c.to+c.size], r.Numbers[c.from:c.from+c.size]
+		if id == Unknown && !c.shared {
 			missing(y)
 			continue
 		}
 		flags |= c.transform(y, x, id)
+	}
+	for i := range f.groups {
+		flags |= f.groups[i].transform(dst, r.Numbers, id)
 	}
 	return flags
 }
@@ -132,17 +151,23 @@ func missing(dst []float64) {
 }
 
 // Inverse writes to dst what Transform maps to y for series id, in the units of
-// the record. dst may be y. Where id is Unknown it copies all but the numbers of
-// features that are Shared.
+// the record, Inputs of them. dst may be y if there are no groups. Where id is
+// Unknown it copies all but the numbers of features that are Shared; members of
+// groups that are not are missing.
 func (f *Frozen) Inverse(dst, y []float64, id int32) {
-	copy(dst, y[:f.width])
-	at := 0
 	for i := range f.columns {
 		c := &f.columns[i]
-		if id != Unknown || c.shared {
-			c.inverse(dst[at:at+c.size], id)
+		if c.member {
+			continue
 		}
-		at += c.size
+		x := dst[c.from : c.from+c.size]
+		copy(x, y[c.to:c.to+c.size])
+		if id != Unknown || c.shared {
+			c.inverse(x, id)
+		}
+	}
+	for i := range f.groups {
+		f.groups[i].inverse(dst, y, id)
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 )
 
 // Format is the newest version of the artifact's format. An artifact that has no
-// array, nothing that all series share and no exact quantiles is written in
-// version 1, which every tare reads.
+// array, nothing that all series share, no exact quantiles and nothing whitened is
+// written in version 1, which every tare reads.
 const Format = 2
 
 // A Manifest is what an artifact says about itself, in manifest.json. No time
@@ -58,7 +58,7 @@ func (i *Incomplete) UnmarshalJSON(text []byte) error {
 
 // format returns the version that the artifact is written in.
 func (m *Manifest) format() int {
-	if m.Record.Format == schema.Binary || m.Output.Dtype == record.UInt8 || m.Output.Dtype == record.Int16 {
+	if len(m.Whiten) > 0 || m.Record.Format == schema.Binary || m.Output.Dtype == record.UInt8 || m.Output.Dtype == record.Int16 {
 		return Format
 	}
 	for i := range m.Features {

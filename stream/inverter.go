@@ -37,7 +37,7 @@ func (c *InvertCounts) Rejects() (n int64) {
 // Run reads everything. The counts are right also where it fails.
 func (v *Inverter) Run(ctx context.Context) (InvertCounts, error) {
 	f := v.Artifact.Frozen
-	w := inverting{Inverter: v, y: make([]float64, f.Width()), asIs: newAsIs(f)}
+	w := inverting{Inverter: v, y: make([]float64, f.Inputs()), asIs: newAsIs(f)}
 	for i := range f.Features() {
 		shared := f.Features()[i].Shared()
 		w.shared, w.keyed = w.shared || shared, w.keyed || !shared

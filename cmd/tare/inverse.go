@@ -52,6 +52,9 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 	if m.Output.Missing == record.MissingMask {
 		return usagef("the artifact's output has a mask behind the numbers (missing: mask), which is no part of the record; in Python use load(...).inverse_transform")
 	}
+	if len(m.Whiten) > 0 && m.Record.Format == schema.CSV {
+		return usagef("the artifact whitens features of csv records, whose columns cannot be brought back; in Python use load(...).inverse_transform")
+	}
 	normalized := normalizedOf(m)
 	source, err := a.inputs(args, normalized)
 	if err != nil {
@@ -72,7 +75,7 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 		Foreign:    o.foreign,
 	}
 	v.Output.NewEncoder = func(header []byte) (record.Encoder, error) {
-		return record.NewEncoder(normalized, invertedOf(m), header)
+		return inverterOf(m, normalized, header)
 	}
 	done := a.progress("inverting", source, &v.Output.Records)
 	counts, err := v.Run(ctx)
@@ -92,9 +95,9 @@ func normalizedOf(m *store.Manifest) *schema.Schema {
 		s.Limits.Value = max(s.Limits.Value, size)
 		return &s
 	case m.Output.Value == record.Features:
-		return m.Record.Output(m.Columns)
+		return m.Written().Output(m.Columns)
 	}
-	return &m.Record
+	return m.Written()
 }
 
 // invertedOf returns how records are written that are in their units again.

@@ -139,7 +139,10 @@ func checkPolicy(m *store.Manifest) error {
 			return err
 		}
 	}
-	if err := outputOf(m).Validate(&m.Record); err != nil {
+	if err := outputOf(m).Validate(m.Written()); err != nil {
+		return usageError{err}
+	}
+	if err := m.CheckWritten(); err != nil {
 		return usageError{err}
 	}
 	if m.Output.Value == record.Vector && n.UnknownSeries == store.UnknownPassthrough {
