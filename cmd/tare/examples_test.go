@@ -211,3 +211,95 @@ func TestExampleSpectrogram(t *testing.T) {
 	f("verified: 60 records", "verify", "-a", artifact, "spectra/a.jsonl")
 	f("a series takes about 21.1 kB while learning, 4136 B in the artifact\n", "lint", example)
 }
+
+// TestExampleWhiten holds the covariance of what comes out to be the identity, and
+// inverse to give the axes back.
+func TestExampleWhiten(t *testing.T) {
+	const example, artifact = "whiten.yaml", "state/motion-1.npz"
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(1, 2))
+	var raw strings.Builder
+	const n = 400
+	for i := range n {
+		a, b, c := r.NormFloat64(), r.NormFloat64(), r.NormFloat64()
+		az := fmt.Sprint(9.8 - a + b/10 + c)
+		if i%40 == 7 {
+			az = "null"
+		}
+		fmt.Fprintf(&raw, `{"motor":"m%d","ts":"2026-02-01T00:00:%02dZ","temp":%v,"imu":{"ax":%v,"ay":%v},"az":%s}`+"\n",
+			i%2, i%60, 20+r.NormFloat64(), 5+2*a, a+b/2, az)
+	}
+	if err := os.Mkdir("motors", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "motors/a.jsonl", []byte(raw.String()))
+	if out, _ := tare(t, 0, "", "dry-run", "-c", example); !strings.Contains(out, `"imu":{},"motion":[`) {
+		t.Errorf("dry-run says %s", out)
+	}
+	if _, says := tare(t, 0, "", "run", "-c", example); !strings.Contains(says, `group "motion": 10 training records without one of its members`) {
+		t.Errorf("run says %s", says)
+	}
+	of, count := map[string]*[3][3]float64{}, map[string]float64{}
+	for i, line := range strings.Split(strings.TrimSpace(string(readBytes(t, "normalized.jsonl"))), "\n") {
+		var got struct {
+			Motor  string
+			Imu    map[string]float64
+			Az     *float64
+			Motion []float64
+		}
+		if err := json.Unmarshal([]byte(line), &got); err != nil || len(got.Imu) > 0 || got.Az != nil || (len(got.Motion) == 3) == (i%40 == 7) {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if got.Motion == nil {
+			continue
+		}
+		if of[got.Motor] == nil {
+			of[got.Motor] = new([3][3]float64)
+		}
+		count[got.Motor]++
+		for a, x := range got.Motion {
+			for b, y := range got.Motion {
+				of[got.Motor][a][b] += x * y
+			}
+		}
+	}
+	for motor, c := range of {
+		for a := range 3 {
+			for b := range 3 {
+				want := map[bool]float64{true: 1}[a == b]
+				if got := c[a][b] / (count[motor] - 1); math.Abs(got-want) > 1e-9 {
+					t.Errorf("%s: covariance of %d and %d is %v, want %v", motor, a, b, got, want)
+				}
+			}
+		}
+	}
+	out, _ := tare(t, 0, "", "inverse", "-a", artifact, "normalized.jsonl")
+	for i, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		var got, want struct {
+			Imu map[string]float64
+			Az  float64
+		}
+		if i%40 == 7 {
+			continue
+		}
+		source := strings.Split(raw.String(), "\n")[i]
+		if err := json.Unmarshal([]byte(source), &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(line), &got); err != nil || math.Abs(got.Az-want.Az) > 1e-12 ||
+			math.Abs(got.Imu["ax"]-want.Imu["ax"]) > 1e-12 || math.Abs(got.Imu["ay"]-want.Imu["ay"]) > 1e-12 {
+			t.Fatalf("%s came back as %s: %v", source, line, err)
+		}
+	}
+	f := func(what string, args ...string) {
+		t.Helper()
+		if out, _ := tare(t, 0, "", args...); !strings.Contains(out, what) {
+			t.Errorf("%s says %s\nwant %q", args[0], out, what)
+		}
+	}
+	writeBytes(t, "one.jsonl", []byte(strings.Split(raw.String(), "\n")[0]))
+	f("motion: zca of ax, ay, az", "inspect", artifact)
+	f("motion: zca of ax, ay, az, learned from 200 records with all members", "inspect", artifact, "--series", "m0")
+	f("motion_zca2", "explain", "-a", artifact, "one.jsonl")
+	f("verified: 400 records", "verify", "-a", artifact, "motors/a.jsonl")
+}
