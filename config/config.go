@@ -32,6 +32,7 @@ type Config struct {
 	Features   []Feature
 	Scope      string // series, global: of the features that say nothing themselves
 	Whiten     []Whiten
+	Norms      []Norm
 	Cutoff     Cutoff
 	Splits     []Split // behind Cutoff.EventTime, one after the other; none is live
 	Normalize  Normalize
@@ -139,11 +140,12 @@ type Limits struct {
 // normalized.
 type Feature struct {
 	Name   string
-	Field  string // empty with Record.Format binary
-	Shape  []int  // extents of an array, outermost first; nil is one number
-	Per    string // none, or an axis from "0": what of an array shares statistics; empty is nothing
-	Scope  string // series, global; empty is Config.Scope
-	Fixed  *Fixed // numbers in place of learned ones; nil is none
+	Field  string   // empty with Record.Format binary
+	Shape  []int    // extents of an array, outermost first; nil is one number
+	Per    string   // none, or an axis from "0": what of an array shares statistics; empty is nothing
+	Scope  string   // series, global; empty is Config.Scope
+	Fixed  *Fixed   // numbers in place of learned ones; nil is none
+	By     []string // features that a ratio is of: one, or one for each index of the last axis
 	Scaler Scaler
 	Pre    []Pre // applied in order before the scaler
 	Impute Impute
@@ -160,7 +162,7 @@ type Fixed struct {
 // A Scaler names a scaler and its options with scikit-learn's names. Options of
 // other kinds are zero.
 type Scaler struct {
-	Kind               string // none, standard, minmax, maxabs, robust, quantile
+	Kind               string // none, standard, minmax, maxabs, robust, quantile, normalizer, ratio
 	WithMean           bool
 	WithStd            bool
 	FeatureRange       *[2]float64
@@ -171,6 +173,7 @@ type Scaler struct {
 	UnitVariance       bool
 	NQuantiles         int
 	OutputDistribution string // uniform, normal
+	Norm               string // l1, l2, max, peak, standard
 }
 
 // A Pre is one step before the scaler.
@@ -305,6 +308,8 @@ func NewScaler(kind string) Scaler {
 		s.QuantileRange = &[2]float64{25, 75}
 	case "quantile":
 		s.NQuantiles, s.OutputDistribution = 1000, "uniform"
+	case "normalizer":
+		s.Norm = "l2"
 	}
 	return s
 }

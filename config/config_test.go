@@ -111,6 +111,9 @@ func TestWrittenByHand(t *testing.T) {
 	f("got sensor", func(c *Config) { c.Scope = "sensor" })
 	f("shape: has more than", func(c *Config) { c.Features[0].Shape = []int{1 << 24, 2} })
 	f("fixed.scale: missing", func(c *Config) { c.Features[0].Fixed = &Fixed{Mean: []float64{1}} })
+	f("features[0].by: missing", func(c *Config) { c.Features[0].Scaler = NewScaler("ratio") })
+	f("features[0].scaler: normalizer divides an array", func(c *Config) { c.Features[0].Scaler = NewScaler("normalizer") })
+	f("norms[0].norm: missing", func(c *Config) { c.Norms = []Norm{{Features: []string{"a", "b"}}} })
 	f("got rows", func(c *Config) { c.Output.Value = "rows" })
 	f("got event_time and end", func(c *Config) { c.Cutoff.EventTime = time.Unix(0, 0) })
 	f("cutoff.records: want an integer", func(c *Config) { c.Cutoff.End, c.Cutoff.Records = false, -5 })
@@ -270,6 +273,14 @@ func TestValues(t *testing.T) {
 	f(c.Features[6].Fixed, &Fixed{[]float64{1}, []float64{2}})
 	f(c.Features[7].Scope, "series")
 
+	c = parse(t, "alone", all["testdata/good/alone.yaml"])
+	f(c.Features[2].By, []string{"width", "height", "width", "height"})
+	f(c.Features[2].Scaler, Scaler{Kind: "ratio", Clip: true})
+	f(c.Features[3].By, []string{"width"})
+	f(c.Features[4].Scaler, Scaler{Kind: "normalizer", Norm: "peak"})
+	f(c.Features[5].Scaler.Norm, "l2")
+	f(c.Norms, []Norm{{[]string{"fy", "fx"}, "standard"}, {[]string{"width", "left"}, "l1"}})
+
 	c = parse(t, "splits", all["testdata/good/splits.yaml"])
 	april := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
 	f(c.Splits, []Split{{"validation", april}, {"Test_2-x", april.Add(1)}, {Name: "3"}})
@@ -349,7 +360,7 @@ func (r random) pair() *[2]float64 {
 }
 
 func (r random) scaler() Scaler {
-	s := NewScaler(r.of(scalers...))
+	s := NewScaler(r.of(slices.DeleteFunc(slices.Clone(scalers), func(s string) bool { return s == "normalizer" })...)) // which is of arrays
 	if r.bool() {
 		return s
 	}
@@ -358,7 +369,7 @@ func (r random) scaler() Scaler {
 		s.WithMean, s.WithStd = r.bool(), r.bool()
 	case "minmax":
 		s.FeatureRange, s.Clip = r.pair(), r.bool()
-	case "maxabs":
+	case "maxabs", "ratio":
 		s.Clip = r.bool()
 	case "robust":
 		s.WithCentering, s.WithScaling, s.QuantileRange = r.bool(), r.bool(), r.pair()
@@ -406,7 +417,10 @@ func (r random) feature(i int) Feature {
 	if f.Scaler.Kind == "robust" && r.bool() {
 		f.Exact = r.of("require", "prefer")
 	}
-	if s := f.Scaler; s == NewScaler("standard") && f.Impute.Kind != "mean" && f.Impute.Kind != "median" && r.bool() {
+	if f.Scaler.Kind == "ratio" {
+		r.alone(&f)
+		f.By = []string{"width"}
+	} else if s := f.Scaler; s == NewScaler("standard") && f.Impute.Kind != "mean" && f.Impute.Kind != "median" && r.bool() {
 		f.Fixed = &Fixed{[]float64{r.number()}, []float64{math.Abs(r.number()) + 1e-9}}
 	} else if r.bool() {
 		f.Scope = r.of("series", "global")
@@ -414,12 +428,26 @@ func (r random) feature(i int) Feature {
 	return f
 }
 
+// alone leaves f nothing that is learned.
+func (r random) alone(f *Feature) {
+	f.Scope, f.Fixed, f.Exact = "", nil, ""
+	if f.Impute.Kind != "constant" {
+		f.Impute = Impute{}
+	}
+}
+
 // array makes an array of f.
 func (r random) array(f *Feature) {
 	for range 1 + r.IntN(8) {
 		f.Shape = append(f.Shape, 1+r.IntN(3))
 	}
-	f.Per = r.of("", "none", fmt.Sprint(r.IntN(len(f.Shape))))
+	if f.Scaler.Kind == "ratio" {
+		return
+	}
+	if f.Per = r.of("", "none", fmt.Sprint(r.IntN(len(f.Shape)))); r.IntN(4) == 0 {
+		f.Scaler = Scaler{Kind: "normalizer", Norm: r.of(norms...)}
+		r.alone(f)
+	}
 	if n := groups(f); f.Fixed != nil && r.bool() {
 		f.Fixed.Mean = slices.Repeat(f.Fixed.Mean, n)
 	}
@@ -428,7 +456,10 @@ func (r random) array(f *Feature) {
 // binary makes packed arrays of the records of a topic.
 func (r random) binary(c *Config) {
 	c.Record.Format, c.Record.DType = "binary", r.of(dtypes...)
-	c.Features = c.Features[:1]
+	c.Features, c.Norms = c.Features[:1], nil
+	if f := &c.Features[0]; f.By != nil {
+		f.By, f.Scaler = nil, NewScaler("none")
+	}
 	c.Features[0].Field = ""
 	c.Record.Limits.Value = max(c.Record.Limits.Value, frame(c))
 	if c.Output.Dtype = r.of(append(dtypes, "float64")...); c.Output.Dtype == "uint8" || c.Output.Dtype == "int16" {
@@ -454,6 +485,12 @@ func (r random) config() *Config {
 	for i := range 1 + r.IntN(5) {
 		c.Features = append(c.Features, r.feature(i))
 	}
+	for i := range r.IntN(3) {
+		members := []string{fmt.Sprintf("x%d", i), fmt.Sprintf("$y%d", i)}
+		c.Features = append(c.Features, NewFeature(members[0]), NewFeature(members[1]))
+		c.Norms = append(c.Norms, Norm{members, r.of(norms...)})
+	}
+	c.Features = append(c.Features, NewFeature("width"))
 	switch r.IntN(4) {
 	case 0:
 		c.Record.Time = Time{Field: r.text() + "t", Layout: r.of("rfc3339", "unix_ns", "2006-01-02", "20060102", "Jan _2 06, 3:04PM")}
@@ -506,7 +543,7 @@ func (r random) kafka(c *Config) {
 	c.Record.Format, c.Record.Series, c.Record.MaxFutureSkew = "json", Series{Fields: []string{KeyField}}, time.Duration(r.IntN(9))*time.Hour
 	for i := range c.Features { // a field of JSON has a form
 		c.Features[i].Field = fmt.Sprintf("f%d", i)
-		if r.bool() {
+		if name := c.Features[i].Name; r.bool() && name != "width" && !strings.ContainsAny(name, "xy") {
 			r.array(&c.Features[i])
 		}
 	}

@@ -27,6 +27,8 @@ func keys(c *Config) []key {
 		{name: "scope", kind: choice(&c.Scope, scopes), unless: "inverse", doc: "what shares statistics: each `series` has its own, or all series together have one set, `global`, which also serves series that were not learned; a feature may say otherwise"},
 		{name: "whiten", unless: "inverse", kind: list(&c.Whiten, "a list of groups", Whiten{}, Whiten{Method: "pca", Whiten: true}, whitenKind), def: "nothing",
 			doc: "groups of features that are whitened together: the outputs of a group, which are not correlated, take the place of its members"},
+		{name: "norms", unless: "inverse", kind: list(&c.Norms, "a list of norms", Norm{}, Norm{}, normKind), def: "nothing",
+			doc: "features of which the outputs in one record are divided by their norm, or standardized, together"},
 		{name: "cutoff", kind: cutoffKind(&c.Cutoff), required: true, unless: "inverse", doc: "where training ends; exactly one of `event_time`, `offsets`, `records`, `end` and `manual`"},
 		{name: "splits", unless: "inverse", kind: list(&c.Splits, "a list of splits", Split{}, Split{}, splitKind), doc: "names for the stretches behind `cutoff.event_time`, one after the other, in place of `live`: in the marks of records and for `{split}`", def: "none"},
 		{name: "normalize", kind: normalizeKind(&c.Normalize), doc: "policies of the normalize pass"},
@@ -143,7 +145,7 @@ func featureKeys(f *Feature) []key {
 		{name: "with_mean", kind: boolean(&s.WithMean), only: with("standard"), doc: "subtract the mean"},
 		{name: "with_std", kind: boolean(&s.WithStd), only: with("standard"), doc: "divide by the standard deviation"},
 		{name: "feature_range", kind: pair(&s.FeatureRange, "[min, max] with min < max", func(a, b float64) bool { return a < b }), only: with("minmax"), doc: "where the training minimum and maximum go"},
-		{name: "clip", kind: boolean(&s.Clip), only: with("minmax", "maxabs"), doc: "clip what lies outside the training range"},
+		{name: "clip", kind: boolean(&s.Clip), only: with("minmax", "maxabs", "ratio"), doc: "clip what lies outside the training range; of `ratio` outside of [0, 1]"},
 		{name: "with_centering", kind: boolean(&s.WithCentering), only: with("robust"), doc: "subtract the median"},
 		{name: "with_scaling", kind: boolean(&s.WithScaling), only: with("robust"), doc: "divide by the quantile range"},
 		{name: "quantile_range", kind: pair(&s.QuantileRange, "[low, high] in percent with 0 <= low <= high <= 100", inPercent), only: with("robust"), doc: "the quantiles whose distance is the scale, in percent"},
@@ -153,9 +155,11 @@ func featureKeys(f *Feature) []key {
 		{name: "fixed", kind: optional(&f.Fixed, Fixed{}, fixedKind), only: with("standard"), def: "learned", doc: "numbers in place of learned ones, for every series: a value becomes (x - mean) / scale"},
 		{name: "n_quantiles", kind: integer(&s.NQuantiles, 1, 10_000), only: with("quantile"), doc: "landmarks of the mapping; at most the training records of a series"},
 		{name: "output_distribution", kind: choice(&s.OutputDistribution, []string{"uniform", "normal"}), only: with("quantile"), doc: "the distribution to map to"},
+		{name: "norm", kind: choice(&s.Norm, norms), only: with("normalizer"), doc: "what an array is divided by: `l1`, the sum of its magnitudes; `l2`, its Euclidean length; `max` or `peak`, its largest magnitude; with `standard` it is less its mean and by its standard deviation"},
+		{name: "by", kind: featureNames(&f.By), only: with("ratio"), def: "required there", doc: "the features of the record whose raw values divide it: one name for each index of the last axis of an array, or one for all"},
 		{name: "impute", kind: impute(&f.Impute), doc: "what is put out for a missing value: a training statistic of its series, or a constant; never learned", def: "nothing"},
 		{name: "shape", kind: shape(&f.Shape), def: "one number", doc: "the extents of an array, outermost first: nested lists in JSON, row-major in `binary`"},
-		{name: "per", kind: axis(&f.Per), only: sister{key: "shape"}, def: "each number has its own", doc: "what of an array shares statistics: the numbers with the same index of an axis, counted from 0, or with `none` the whole array"},
+		{name: "per", kind: axis(&f.Per), only: sister{key: "shape"}, def: "each number has its own", doc: "what of an array shares statistics, or with `normalizer` a norm: the numbers with the same index of an axis, counted from 0, or with `none` the whole array"},
 		{name: "scope", kind: choice(&f.Scope, scopes), def: "the key `scope` of the file", doc: "what shares statistics: a `series`, or all series together (`global`)"},
 		{name: "role", kind: choice(&f.Role, []string{"feature", "target"}), def: "`feature`", doc: "a `target` is what a model predicts: it is normalized too, stands last in a `vector`, and has no `impute`"},
 		{name: "max_categories", later: "features are numbers"},
@@ -221,7 +225,7 @@ func fixedKind(f *Fixed) kind {
 
 func inPercent(a, b float64) bool { return 0 <= a && a <= b && b <= 100 }
 
-var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile"}
+var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile", "normalizer", "ratio"}
 
 // scaler is the kind of a scaler; choosing one sets its defaults.
 func scaler(s *Scaler) kind {
@@ -264,6 +268,7 @@ func describedFeature() Feature {
 	f.Scaler.WithCentering, f.Scaler.WithScaling, f.Scaler.QuantileRange = robust.WithCentering, robust.WithScaling, robust.QuantileRange
 	quantile := NewScaler("quantile")
 	f.Scaler.NQuantiles, f.Scaler.OutputDistribution = quantile.NQuantiles, quantile.OutputDistribution
+	f.Scaler.Norm = NewScaler("normalizer").Norm
 	return f
 }
 

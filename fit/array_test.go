@@ -268,7 +268,7 @@ func checkLearned(t *testing.T, f *frozen.Frozen, feature int, o *oracle) {
 				t.Errorf("%+v: group %d has %v", o.spec, g, got)
 			}
 			number := o.groups[g][len(o.groups[g])-1]
-			if got := f.ExplainAt(feature, number, 1, id).Params; !sameBits(got, of.Params(0, at)) {
+			if got := f.ExplainAt(feature, number, make([]float64, f.Inputs()), id).Params; !sameBits(got, of.Params(0, at)) {
 				t.Errorf("%+v: group %d has the parameters %v, want %v", o.spec, g, got, of.Params(0, at))
 			}
 		}

@@ -28,7 +28,7 @@ type feature struct {
 
 func newFeature(spec *frozen.Feature) (feature, error) {
 	f := feature{learner: new(moments), size: spec.Size(), layout: spec.Layout()}
-	if spec.Fixed != nil {
+	if !spec.Learns() {
 		return f, nil
 	}
 	if spec.NeedsQuantiles() {

@@ -202,7 +202,7 @@ func (m *Merged) DistinctSeries() *sketch.Distinct {
 // A Pooled holds what all series together say of one feature, of all numbers of an
 // array: the partitions in order, and in each its series in byte order or, where
 // what they learn together is kept, its records in theirs.
-// Of a feature with fixed numbers nothing is counted.
+// Where nothing is learned of a feature nothing is counted.
 type Pooled struct {
 	Count    uint64        `json:"count"`
 	Missing  uint64        `json:"missing"`
@@ -253,13 +253,17 @@ func (m *Merged) Freeze() (*frozen.Frozen, error) {
 	if err != nil {
 		return nil, err
 	}
-	return frozen.NewWhitened(m.plan.Features, series, records, learned, m.plan.Whiten, whitened)
+	f, err := frozen.NewWhitened(m.plan.Features, series, records, learned, m.plan.Whiten, whitened)
+	if err != nil {
+		return nil, err
+	}
+	return f.Normed(m.plan.Norms)
 }
 
 // freeze derives the parameters of one feature. records are those of each series.
 func (m *Merged) freeze(l *frozen.Learned, feature int, records []uint64) error {
 	spec := &m.plan.Features[feature]
-	if spec.Fixed != nil {
+	if !spec.Learns() {
 		return nil
 	}
 	n := m.Entries(feature)

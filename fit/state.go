@@ -22,6 +22,7 @@ type Plan struct {
 	Record     schema.Schema    `json:"record"`
 	Features   []frozen.Feature `json:"features"` // in the order of Record.Features
 	Whiten     []frozen.Group   `json:"whiten,omitempty"`
+	Norms      []frozen.Norm    `json:"norms,omitempty"`
 	Cutoff     Cutoff           `json:"cutoff"`
 	MinSamples int              `json:"min_samples"` // training records a series needs
 	MaxSeries  int              `json:"max_series"`  // series kept; later ones are unknown
@@ -41,6 +42,9 @@ func (p *Plan) Validate() error {
 		}
 	}
 	if err := frozen.CheckGroups(p.Features, p.Whiten); err != nil {
+		return err
+	}
+	if err := frozen.CheckNorms(p.Features, p.Whiten, p.Norms); err != nil {
 		return err
 	}
 	if p.MinSamples < 1 || p.MaxSeries < 1 {

@@ -18,16 +18,19 @@ type column struct {
 	turns    scale.Turns // step, if it can take groups in turn; else nil
 	width    int         // parameters of an entry
 	given    []float64   // the parameters, learned or fixed
-	lo, hi   []float64   // the range of an entry: infinite where it is fixed
+	lo, hi   []float64   // the range of an entry: infinite where nothing is learned
 	constant float64     // imputed whatever the entry; NaN if not
 	size     int         // numbers of a record
 	layout   Layout
-	shared   bool // one entry a group for all series
-	common   int  // the first entry of all series together, if there is one
-	pools    bool // whether there is, for unknown series
-	member   bool // of a Group, which takes its place among the outputs
-	target   bool // its outputs stand last
-	from, to int  // of its first number in a record, and in what Transform writes
+	shared   bool       // one entry a group for all series
+	common   int        // the first entry of all series together, if there is one
+	pools    bool       // whether there is, for unknown series
+	alone    bool       // normalized by the record alone
+	norm     scale.Norm // step, if it is one
+	by       []*column  // what a record is divided by; nil for one that is not there
+	member   bool       // of a Group, which takes its place among the outputs
+	target   bool       // its outputs stand last
+	from, to int        // of its first number in a record, and in what Transform writes
 }
 
 // newColumn joins a feature and its numbers, which are of so many series.
@@ -43,8 +46,12 @@ func newColumn(f *Feature, l *Learned, series int) (column, error) {
 	}
 	c.common, c.pools = f.Common(series)
 	c.turns, _ = c.step.(scale.Turns)
-	if f.Fixed != nil {
+	switch c.alone = f.Scaler.Alone(); {
+	case f.Fixed != nil:
 		c.fix(f.Fixed)
+	case c.alone:
+		c.norm, _ = c.step.(scale.Norm)
+		c.lo, c.hi = []float64{math.Inf(-1)}, []float64{math.Inf(1)}
 	}
 	if f.Impute.Kind == ImputeConstant {
 		v := []float64{f.Impute.Constant}

@@ -103,32 +103,69 @@ func (f *Frozen) appendExamples(examples []Example, id int32) []Example {
 	return examples
 }
 
-// picked calls do for every number of an example's row: the column, and the entry
-// of the number in it.
-func (f *Frozen) picked(id int32, do func(c *column, entry int)) {
+// picked calls do for every column with the places of those of its numbers that an
+// example's row has, the first of which stands at from. It returns the width of the
+// row.
+func (f *Frozen) picked(do func(c *column, from int, picks []int)) (width int) {
 	most := MostPicks(len(f.columns))
 	for i := range f.columns {
 		c := &f.columns[i]
-		for _, number := range Picks(c.size, most) {
-			do(c, c.first(id)+c.layout.Group(number))
-		}
+		picks := Picks(c.size, most)
+		do(c, width, picks)
+		width += len(picks)
 	}
+	return width
 }
 
-func (f *Frozen) example(id int32, at func(lo, mean, hi float64) float64) Example {
-	var raw []float64
-	f.picked(id, func(c *column, entry int) {
-		x := []float64{at(c.span(entry))}
-		if c.undo(x); math.IsInf(x[0], 0) {
-			x[0] = math.NaN()
+// places returns where the numbers of each column begin in an example's row.
+func (f *Frozen) places() (at map[*column]int, width int) {
+	at = map[*column]int{}
+	width = f.picked(func(c *column, from int, _ []int) { at[c] = from })
+	return at, width
+}
+
+func (f *Frozen) example(id int32, of func(lo, mean, hi float64) float64) Example {
+	at, width := f.places()
+	raw := make([]float64, width)
+	f.picked(func(c *column, from int, picks []int) {
+		for k, number := range picks {
+			raw[from+k] = of(c.span(id, k, number))
 		}
-		raw = append(raw, x[0])
+		if c.by == nil {
+			c.home(raw[from : from+len(picks)])
+		}
+	})
+	f.picked(func(c *column, from int, picks []int) {
+		if c.by != nil {
+			for k, number := range picks {
+				raw[from+k] *= raw[at[c.divisor(number)]]
+			}
+			c.home(raw[from : from+len(picks)])
+		}
 	})
 	return f.run(raw, id)
 }
 
-// span returns the smallest, the mean and the largest value of an entry.
-func (c *column) span(entry int) (lo, mean, hi float64) {
+// home takes the numbers x back from behind the pre-transforms; what is infinite
+// there is missing.
+func (c *column) home(x []float64) {
+	c.undo(x)
+	for i := range x {
+		if math.IsInf(x[i], 0) {
+			x[i] = math.NaN()
+		}
+	}
+}
+
+// span returns the smallest, the mean and the largest value of an entry. Where the
+// record alone normalizes, nothing is known of them: they are shares of 1, or of the
+// divisor, that grow with k, the place of the number among those of the row.
+func (c *column) span(id int32, k, number int) (lo, mean, hi float64) {
+	if c.alone {
+		share := float64(k+1) / examplePicks
+		return -share, 0, share
+	}
+	entry := c.first(id) + c.layout.Group(number)
 	if c.Min == nil {
 		mean, scale := c.given[2*entry], c.given[2*entry+1]
 		return mean - scale, mean, mean + scale
@@ -136,31 +173,38 @@ func (c *column) span(entry int) (lo, mean, hi float64) {
 	return c.Min[entry], c.Mean[entry], c.Max[entry]
 }
 
-// run takes the numbers of an example through the columns and groups and back,
-// each by itself. There are as many as picked.
+// run takes the numbers of an example through the columns, groups and norms, and
+// back. There are as many as picked.
 func (f *Frozen) run(raw []float64, id int32) Example {
-	back := slices.Clone(raw)
+	at, _ := f.places()
+	back, out := slices.Clone(raw), map[*column]int{}
 	var y, targets []float64
-	members, i := map[*column]int{}, 0
-	f.picked(id, func(c *column, entry int) {
+	f.picked(func(c *column, from int, picks []int) {
 		if c.member {
-			members[c] = i
-		} else {
-			x := back[i : i+1]
-			c.number(x, raw[i], entry)
-			if c.target {
-				targets = append(targets, x[0])
-			} else {
-				y = append(y, x[0])
-			}
-			c.unscale(x, entry, 1)
-			c.undo(x)
+			return
 		}
-		i++
+		x := back[from : from+len(picks)]
+		c.exampleOf(x, raw, at, picks, id)
+		if out[c] = len(y); c.target {
+			targets = append(targets, x...)
+		} else {
+			y = append(y, x...)
+		}
+		if c.by == nil {
+			c.exampleBack(x, picks, id)
+		}
 	})
 	for k := range f.groups {
-		y = append(y, f.groups[k].example(back, raw, members, id)...)
+		y = append(y, f.groups[k].example(back, raw, at, id)...)
 	}
+	for k := range f.norms {
+		f.norms[k].example(y, out, back, at)
+	}
+	f.picked(func(c *column, from int, picks []int) {
+		if c.by != nil {
+			c.exampleTimes(back, back[from:from+len(picks)], at, picks)
+		}
+	})
 	e := Example{Pooled: id == Pooled, Raw: numbers(raw), Normalized: numbers(append(y, targets...)), Inverse: numbers(back)}
 	if !e.Pooled {
 		e.Series = string(f.series.Name(id))
@@ -168,11 +212,58 @@ func (f *Frozen) run(raw []float64, id int32) Example {
 	return e
 }
 
+// exampleOf normalizes x, the picks of a row: each by itself, but to a norm they are
+// one whole array. at says where the numbers of other columns stand in raw.
+func (c *column) exampleOf(x, raw []float64, at map[*column]int, picks []int, id int32) {
+	if c.alone {
+		c.fill(x, x)
+	}
+	for k, number := range picks {
+		switch {
+		case c.by != nil:
+			c.divide(x[k:k+1], x[k:k+1], raw[at[c.divisor(number)]:][:1])
+		case !c.alone:
+			c.number(x[k:k+1], x[k], c.first(id)+c.layout.Group(number))
+		}
+	}
+	if c.alone && c.by == nil {
+		c.step.Transform(x, x, nil)
+	}
+}
+
+// exampleBack undoes exampleOf, but for a division.
+func (c *column) exampleBack(y []float64, picks []int, id int32) {
+	for k, number := range picks {
+		c.unscale(y[k:k+1], c.first(id)+c.layout.Group(number), 1)
+	}
+	c.undo(y)
+}
+
+// exampleTimes undoes a division: back holds the inverses of all other columns.
+func (c *column) exampleTimes(back, y []float64, at map[*column]int, picks []int) {
+	for k, number := range picks {
+		c.step.Inverse(y[k:k+1], y[k:k+1], back[at[c.divisor(number)]:][:1])
+	}
+	c.undo(y)
+}
+
+// example divides what is at out of the members in y by their norm; they do not come
+// back.
+func (n *norm) example(y []float64, out map[*column]int, back []float64, at map[*column]int) {
+	x := make([]float64, len(n.members))
+	for i, c := range n.members {
+		x[i] = y[out[c]]
+	}
+	n.Transform(x, x, nil)
+	for i, c := range n.members {
+		y[out[c]], back[at[c]] = x[i], math.NaN()
+	}
+}
+
 // CheckExamples runs the rows again and returns an error at the first number
 // that differs in any bit.
 func (f *Frozen) CheckExamples(examples []Example) error {
-	width := 0
-	f.picked(0, func(*column, int) { width++ })
+	_, width := f.places()
 	for _, e := range examples {
 		id := f.Find([]byte(e.Series))
 		if e.Pooled && e.Series == "" && f.pools() {

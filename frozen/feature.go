@@ -22,6 +22,9 @@ type Feature struct {
 	// for series that were not learned. A feature that is Shared has them anyway.
 	Pooled bool   `json:"pooled,omitempty"`
 	Fixed  *Fixed `json:"fixed,omitempty"` // in place of what would be learned; nil to learn
+	// By names what a ratio scaler divides by: single numbers of the record as they
+	// come, one for each index of the last axis, or one for all.
+	By []string `json:"by,omitempty"`
 	// Exact has the training stretch read again for a robust scaler's quantiles: it
 	// is ExactRequire, ExactPrefer or, to take them of the sketch, empty.
 	Exact string `json:"exact,omitempty"`
@@ -90,14 +93,14 @@ func (f *Feature) Size() int {
 func (f *Feature) Groups() int { return f.Layout().Groups }
 
 // Shared reports whether one set of statistics a group is used for all series,
-// known or not.
-func (f *Feature) Shared() bool { return f.Scope == ScopeGlobal || f.Fixed != nil }
+// known or not, or none at all.
+func (f *Feature) Shared() bool { return f.Scope == ScopeGlobal || !f.Learns() }
 
 // Entries returns how many entries Learned has with so many series: series after
 // series, the groups of each in their order, and behind them those that are Pooled.
 func (f *Feature) Entries(series int) int {
 	switch {
-	case f.Fixed != nil:
+	case !f.Learns():
 		return 0
 	case f.Scope == ScopeGlobal:
 		return f.Groups()
@@ -110,7 +113,7 @@ func (f *Feature) Entries(series int) int {
 // Common returns the first of the entries that are of all series together, the
 // last that Learned has with so many series; false if there are none.
 func (f *Feature) Common(series int) (entry int, ok bool) {
-	if f.Fixed != nil || f.Scope != ScopeGlobal && !f.Pooled {
+	if !f.Learns() || f.Scope != ScopeGlobal && !f.Pooled {
 		return 0, false
 	}
 	return f.Entries(series) - f.Groups(), true
@@ -118,8 +121,8 @@ func (f *Feature) Common(series int) (entry int, ok bool) {
 
 // Learned is what was learned of one feature: for each series, in the order of
 // their names, one entry a group, and then, if it is Pooled, one a group for all
-// together; with ScopeGlobal only the latter; nothing of what is Fixed. Statistics are those of the values after the
-// pre-transforms.
+// together; with ScopeGlobal only the latter; nothing where nothing is learned.
+// Statistics are those of the values after the pre-transforms.
 type Learned struct {
 	Count, Missing []uint64  // training values present, and absent
 	Min, Max       []float64 // NaN where Count is 0, as all that follow

@@ -19,6 +19,7 @@ type Frozen struct {
 	records  []uint64
 	columns  []column
 	groups   []group
+	norms    []norm
 	inputs   int
 	width    int
 	keyed    bool // some feature has statistics for each series
@@ -50,6 +51,7 @@ func New(features []Feature, series *Series, records []uint64, learned []Learned
 		}
 		f.append(c)
 	}
+	f.join()
 	return f, nil
 }
 
@@ -62,7 +64,8 @@ func (f *Frozen) append(c column) {
 }
 
 // Targets returns what f does to its targets alone, which stand last: to none if
-// it has none. It shares the numbers of f.
+// it has none. It shares the numbers of f. Those that are divided by another number
+// of their record are missing, for it is not there.
 func (f *Frozen) Targets() *Frozen {
 	first := len(f.features)
 	for first > 0 && f.features[first-1].Role == RoleTarget {
@@ -72,6 +75,7 @@ func (f *Frozen) Targets() *Frozen {
 	for _, c := range f.columns[first:] {
 		t.append(c)
 	}
+	t.join()
 	return t
 }
 
@@ -88,7 +92,7 @@ func (f *Frozen) Records() []uint64 { return f.records }
 func (f *Frozen) Learned(feature int) *Learned { return &f.columns[feature].Learned }
 
 // Entry returns the place in Learned of the first group of a series, the others
-// of which follow. It means nothing for a feature that is Fixed.
+// of which follow. It means nothing for a feature of which nothing is learned.
 func (f *Frozen) Entry(feature int, id int32) int { return f.columns[feature].first(id) }
 
 // Params returns what the scaler of a feature learned of a series, in the order
@@ -146,7 +150,7 @@ func (f *Frozen) Find(series []byte) int32 {
 // Pooled. dst and the numbers of r must not overlap.
 //
 // A value beyond the training range, or outside the domain of a pre-transform,
-// is flagged OutOfRange, and an Unknown or Pooled series UnknownSeries unless all
+// is flagged OutOfRange, as is one not from 0 to what divides it, and an Unknown or Pooled series UnknownSeries unless all
 // features are Shared.
 func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record.Flags) {
 	if id < 0 && f.keyed {
@@ -158,14 +162,20 @@ func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record
 			continue
 		}
 		y, x := dst[c.to:c.to+c.size], r.Numbers[c.from:c.from+c.size]
-		if !c.serves(id) {
+		switch {
+		case c.alone:
+			flags |= c.transformAlone(y, r.Numbers)
+		case c.serves(id):
+			flags |= c.transform(y, x, id)
+		default:
 			missing(y)
-			continue
 		}
-		flags |= c.transform(y, x, id)
 	}
 	for i := range f.groups {
 		flags |= f.groups[i].transform(dst, r.Numbers, id)
+	}
+	for i := range f.norms {
+		f.norms[i].transform(dst)
 	}
 	return flags
 }
@@ -179,7 +189,9 @@ func missing(dst []float64) {
 // Inverse writes to dst what Transform maps to y for series id, in the units of
 // the record, Inputs of them. dst may be y if there are no groups. It copies the
 // numbers that Transform has none for: where id is Unknown, all but those of features
-// that are Shared; members of such groups are missing.
+// that are Shared; members of such groups are missing. So is what was divided by a
+// norm. What was divided by another number of the record is multiplied by the inverse
+// of that.
 func (f *Frozen) Inverse(dst, y []float64, id int32) {
 	for i := range f.columns {
 		c := &f.columns[i]
@@ -188,13 +200,14 @@ func (f *Frozen) Inverse(dst, y []float64, id int32) {
 		}
 		x := dst[c.from : c.from+c.size]
 		copy(x, y[c.to:c.to+c.size])
-		if c.serves(id) {
+		if c.by == nil && c.serves(id) {
 			c.inverse(x, id)
 		}
 	}
 	for i := range f.groups {
 		f.groups[i].inverse(dst, y, id)
 	}
+	f.inverseAlone(dst)
 }
 
 // A Trace follows one value through its feature.
@@ -209,24 +222,20 @@ type Trace struct {
 	OutOfRange bool
 }
 
-// Explain follows the value x of a feature through the steps for series id,
-// which must be one that the feature has numbers for. Of an array x is the first
-// number; see ExplainAt.
-func (f *Frozen) Explain(feature int, x float64, id int32) Trace {
-	return f.ExplainAt(feature, 0, x, id)
-}
-
-// ExplainAt is Explain of a number of an array, which stands at the place given.
-func (f *Frozen) ExplainAt(feature, number int, x float64, id int32) Trace {
+// ExplainAt follows a number of a feature through the steps for series id, which
+// must be one that the feature has numbers for: of an array the one at the place
+// given. numbers are those of a record, Inputs of them. What a Norm makes of several
+// features is not told.
+func (f *Frozen) ExplainAt(feature, number int, numbers []float64, id int32) Trace {
 	c := &f.columns[feature]
-	entry := c.first(id) + c.layout.Group(number)
-	t := Trace{Raw: x, Params: c.params(entry, 1)}
-	y := []float64{x}
-	for i := range c.pre {
-		Apply(c.pre[i:i+1], y)
-		t.Pre = append(t.Pre, y[0])
+	if c.alone {
+		return c.explainAlone(number, numbers)
 	}
-	t.In = y[0]
+	x := numbers[c.from+number]
+	entry := c.first(id) + c.layout.Group(number)
+	t := c.trace(x)
+	t.Params = c.params(entry, 1)
+	y := []float64{0}
 	flags := c.number(y, x, entry)
 	t.Imputed = flags&record.Imputed != 0
 	t.OutOfRange = flags&record.OutOfRange != 0
@@ -237,5 +246,17 @@ func (f *Frozen) ExplainAt(feature, number int, x float64, id int32) Trace {
 	c.unscale(y, entry, 1)
 	c.undo(y)
 	t.Inverse = y[0]
+	return t
+}
+
+// trace follows x through the pre-transforms.
+func (c *column) trace(x float64) Trace {
+	t := Trace{Raw: x}
+	y := []float64{x}
+	for i := range c.pre {
+		Apply(c.pre[i:i+1], y)
+		t.Pre = append(t.Pre, y[0])
+	}
+	t.In = y[0]
 	return t
 }

@@ -15,9 +15,13 @@ import (
 type Layout struct{ Outer, Groups, Inner int }
 
 // Layout returns the groups of a valid feature. Fixed numbers that are the same
-// for all groups make one group of them.
+// for all groups make one group of them; an array that is normalized by itself is
+// one, unless Per says otherwise.
 func (f *Feature) Layout() Layout {
 	if f.Fixed != nil && len(f.Fixed.Mean) == 1 && len(f.Fixed.Scale) == 1 {
+		return Layout{1, 1, f.Size()}
+	}
+	if f.Scaler.Alone() && f.Per == "" {
 		return Layout{1, 1, f.Size()}
 	}
 	return f.grouping()
@@ -46,6 +50,28 @@ func (l Layout) Share() int { return l.Outer * l.Inner }
 
 // Group returns the group of a number of the array.
 func (l Layout) Group(number int) int { return number / l.Inner % l.Groups }
+
+// gather writes the numbers x of one group to run, Share of them, in their order.
+func (l Layout) gather(run, x []float64, group int) {
+	k := 0
+	for at := group * l.Inner; at < len(x); at += l.Groups * l.Inner {
+		for _, v := range x[at : at+l.Inner] {
+			run[k] = v
+			k++
+		}
+	}
+}
+
+// scatter writes what gather has taken to the places in dst that it came from.
+func (l Layout) scatter(dst, run []float64, group int) {
+	k := 0
+	for at := group * l.Inner; at < len(dst); at += l.Groups * l.Inner {
+		for i := range dst[at : at+l.Inner] {
+			dst[at+i] = run[k]
+			k++
+		}
+	}
+}
 
 // piece returns how many numbers are taken at once, and in which groups: n from
 // number at on, where another piece ended. They are all of group, or, where Inner
@@ -85,6 +111,9 @@ func (f *Feature) Validate() error {
 		return err
 	}
 	if err := f.checkRole(); err != nil {
+		return err
+	}
+	if err := f.checkAlone(); err != nil {
 		return err
 	}
 	if f.Fixed == nil {

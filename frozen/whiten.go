@@ -233,6 +233,10 @@ func (f *Frozen) Whitened(group int) *Whitened { return &f.groups[group].Whitene
 // them, from at on.
 func (f *Frozen) Outputs(group int) (at, n int) { return f.groups[group].to, f.groups[group].outputs }
 
+// Output returns where the first number of a feature stands among those that
+// Transform writes, if it is no Member.
+func (f *Frozen) Output(feature string) int { return f.named([]string{feature})[0].to }
+
 // Member reports whether a group takes the place of a feature in the output.
 func (f *Frozen) Member(feature int) bool { return f.columns[feature].member }
 

@@ -118,6 +118,7 @@ class Scaler:
             self.manifest = archive.manifest()
             specs = _feature_specs(self.manifest)
             groups = _group_specs(self.manifest, specs)
+            norms = _norm_specs(self.manifest, specs, groups)
             body = archive.arrays(specs, groups)
         self.columns: list[str] = self.manifest["columns"]
         self.targets = [s.name for s in specs if s.role == "target"]
@@ -127,7 +128,11 @@ class Scaler:
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
         self._records = body["series.records"]
-        self._features = [_Feature(s, body) for s in specs]
+        self._features = [(_Ratio if s.by else _Feature)(s, body) for s in specs]
+        named = {f.spec.name: f for f in self._features}
+        for f in self._ratios(self._features):
+            f.divisors = [named[name] for name in f.spec.by]
+        self._norms = [_Norm([named[name] for name in members], norm) for members, norm in norms]
         self._groups = [_Group(g, self._features, body) for g in groups]
         members = {m for g in groups for m in g.members}
         plain = [f for f in self._features if f.spec.name not in members]
@@ -180,8 +185,9 @@ class Scaler:
         *shape), and the result is too.
 
         columns names what the result is to hold, in that order; all by default. X
-        then has the features that it is made of alone, in the same order. Where a
-        model serves there is no target yet: name ``inputs``.
+        then has the features that it is made of alone, in the same order, and behind
+        them those that only divide others. Where a model serves there is no target
+        yet: name ``inputs``. Columns that are divided by one norm are named all or none.
 
         series is the name of the series that all rows belong to, or one name
         for each row. Where records have no series it can be left out.
@@ -198,6 +204,8 @@ class Scaler:
         features = self._features
         if columns is not None:
             features = [m for f in outputs for m in f.members()]
+            features += [m for f in outputs for m in f.reads()]
+            features = list(dict.fromkeys(features))
         x, shape = _matrix(X, [f.spec for f in features])
         x = self._admit(x, features)
         ids = self._ids(series, len(x), unknown)
@@ -207,7 +215,10 @@ class Scaler:
             _Part(f.spec, _columns_of(f, place), at, f.forward) for f, at in zip(outputs, target)
         ]
         out = _by_block(x, ids, parts, sum(f.spec.size for f in outputs))
-        return out if any(isinstance(f, _Group) for f in outputs) else out.reshape(shape)
+        where = dict(zip(outputs, target))
+        for norm in self._norms:
+            norm.forward(out, where)
+        return out.reshape(shape) if out.shape[1] == math.prod(shape[1:]) else out
 
     def inverse_transform(
         self,
@@ -225,7 +236,8 @@ class Scaler:
         all or none of them; its members come back in the order of
         ``feature_names_in_``, and in their place among ``columns`` if those are
         given. What was clipped comes back as the bound, and rows of a series that
-        was not learned as for ``transform``.
+        was not learned as for ``transform``. What was divided by its own norm is NaN,
+        and so is what was divided by another feature, unless that is among columns.
         """
         outputs = self._outputs if columns is None else self._named(list(columns))
         y, shape = _matrix(Y, [c for f in outputs for c in f.columns()])
@@ -233,13 +245,25 @@ class Scaler:
         source = _spans([f.spec.size for f in outputs])
         if columns is None:
             place = dict(zip(self._features, _spans([f.spec.size for f in self._features])))
-            target = [_columns_of(f, place) for f in outputs]
+            target = [
+                place[f] if isinstance(f, _Feature) else _columns_of(f, place) for f in outputs
+            ]
         else:
             target = _spans([sum(m.spec.size for m in f.members()) for f in outputs])
         parts = [_Part(f.spec, *at, f.backward) for f, *at in zip(outputs, source, target)]
         width = sum(m.spec.size for f in outputs for m in f.members())
         out = _by_block(y, ids, parts, width)
+        where = {}
+        for f, at in zip(outputs, target):
+            places = np.arange(width)[at]
+            sizes = [m.spec.size for m in f.members()]
+            where.update(zip(f.members(), (places[span] for span in _spans(sizes))))
+        _inverse_alone(out, where, self._norms, self._ratios(where))
         return out if any(isinstance(f, _Group) for f in outputs) else out.reshape(shape)
+
+    @staticmethod
+    def _ratios(features: Any) -> list[_Ratio]:
+        return [f for f in features if isinstance(f, _Ratio)]
 
     def _named(self, columns: list[str]) -> list[Union[_Feature, _Group]]:
         """Return what has columns of these names, a group where all of its are named."""
@@ -349,10 +373,10 @@ def _spans(sizes: list[int]) -> list[slice]:
 
 
 def _columns_of(f: Union[_Feature, _Group], place: dict[_Feature, slice]) -> _Columns:
-    """Return the columns of a feature, or of the members of a group."""
-    if isinstance(f, _Feature):
+    """Return the columns of a feature, or of all that it or a group is made of."""
+    if f.reads() == [f]:
         return place[f]
-    return [place[m].start for m in f.members()]
+    return [i for m in f.reads() for i in range(place[m].start, place[m].stop)]
 
 
 def _by_block(x: Floats, ids: Ints, parts: list[_Part], width: int) -> Floats:
@@ -576,6 +600,7 @@ class _Spec(NamedTuple):
     exact: str  # whether exact quantiles are a must: require, prefer; "" for a sketch's
     role: str  # target: what a model predicts; "" for what it reads
     pooled: bool  # whether statistics of all series together are behind those of each
+    by: tuple[str, ...] = ()  # features that a ratio is of; () for none
 
     @property
     def size(self) -> int:
@@ -594,7 +619,9 @@ class _Spec(NamedTuple):
         """
         if not self.shape:
             return ()
-        if self.per == "none" or self.fixed and len(self.fixed["mean"] + self.fixed["scale"]) == 2:
+        if self.per == "none" or self.alone and self.per == "":
+            return 1, 1, self.size
+        if self.fixed and len(self.fixed["mean"] + self.fixed["scale"]) == 2:
             return 1, 1, self.size
         if self.per == "":
             return 1, self.size, 1
@@ -607,13 +634,22 @@ class _Spec(NamedTuple):
         return self.layout[1] if self.shape else 1
 
     @property
+    def alone(self) -> bool:
+        """Whether the record alone normalizes it."""
+        return self.kind in ("normalizer", "ratio")
+
+    @property
+    def learns(self) -> bool:
+        return self.fixed is None and not self.alone
+
+    @property
     def shared(self) -> bool:
-        """Whether all series, also unknown ones, share the statistics."""
-        return self.scope == "global" or self.fixed is not None
+        """Whether all series, also unknown ones, share the statistics, or there are none."""
+        return self.scope == "global" or not self.learns
 
     def n_entries(self, n_series: int) -> int:
         """Return the length of the arrays: series after series, the groups of each."""
-        if self.fixed is not None:
+        if not self.learns:
             return 0
         return self.groups if self.shared else (n_series + self.pooled) * self.groups
 
@@ -648,12 +684,12 @@ class _Feature:
 
     def __init__(self, spec: _Spec, body: dict[str, NDArray]):
         self.spec = spec
-        if spec.fixed is None:
+        if spec.fixed is None and spec.learns:
             self.stats = {name: body[f"{spec.name}.{name}"] for name in _STATISTICS}
             self.params = [body[f"{spec.name}.{name}"] for name in spec.params]
         else:
             self.stats = {}
-            given = [np.array(spec.fixed[name]) for name in spec.params]
+            given = [np.array(spec.fixed[name]) for name in spec.params] if spec.fixed else []
             self.params = [np.broadcast_to(p, spec.groups) for p in given]
         self.offsets = body.get(f"{spec.name}.offsets")
         self.impute = body.get(f"{spec.name}.impute")
@@ -681,6 +717,10 @@ class _Feature:
         return first[:, None, None, None] + np.arange(self.spec.groups)[:, None]
 
     def members(self) -> list[_Feature]:
+        return [self]
+
+    def reads(self) -> list[_Feature]:
+        """Return what transform is given the numbers of."""
         return [self]
 
     def columns(self) -> list[_Spec]:
@@ -754,6 +794,75 @@ class _Feature:
         return numbers
 
 
+class _Ratio(_Feature):
+    """Numbers that are divided by other numbers of their record.
+
+    divisors has one feature for each index of the last axis, or one for all.
+    """
+
+    divisors: list[_Feature]
+
+    def reads(self) -> list[_Feature]:
+        return [*dict.fromkeys(self.divisors), self]
+
+    def each(self, numbers: Ints) -> list[_Feature]:
+        """Return what divides these numbers of an array."""
+        return [self.divisors[i] for i in numbers % len(self.divisors)]
+
+    def forward(self, x: Floats, ids: Ints) -> Floats:
+        *others, _ = self.reads()
+        by = [others.index(d) for d in self.each(np.arange(self.spec.size))]
+        return self.divide(x[:, len(others) :], x[:, by])
+
+    def backward(self, y: Floats, ids: Ints) -> Floats:
+        """Return y as it is: _inverse_alone knows the divisors."""
+        return y
+
+    def divide(self, x: Floats, by: Floats) -> Floats:
+        y = self.filled(x, np.empty(0, np.int64)) / np.where(by > 0, by, np.nan)
+        return _bound(y, 0.0, 1.0) if self.spec.scaler.get("clip") else y
+
+    def multiply(self, y: Floats, by: Floats) -> Floats:
+        return self.undo(y * np.where(by > 0, by, np.nan))
+
+
+class _Norm:
+    """Features of which the outputs in one record are divided by their norm."""
+
+    def __init__(self, members: list[_Feature], norm: str):
+        self.members, self.norm = members, norm
+
+    def forward(self, out: Floats, where: Mapping[Any, slice]) -> None:
+        """Divide the columns of the members, which are there all or none."""
+        there = [f for f in self.members if f in where]
+        if there and len(there) < len(self.members):
+            names = ", ".join(f.spec.name for f in self.members)
+            raise ValueError(f"column {there[0].spec.name!r} is divided by a norm of {names}: name all")
+        if there:
+            columns = [where[f].start for f in there]
+            with np.errstate(all="ignore"):
+                out[:, columns] = _by_norm(out[:, columns], self.norm)
+
+
+def _inverse_alone(
+    out: Floats, where: Mapping[_Feature, Any], norms: list[_Norm], ratios: list[_Ratio]
+) -> None:
+    """Do what is left when the columns of all others are in the units of the record.
+
+    What was divided by a norm is NaN; what was divided by another feature is
+    multiplied, if that is there.
+    """
+    for norm in norms:
+        for f in norm.members:
+            if f in where:
+                out[:, where[f]] = np.nan
+    nothing = np.full((len(out), 1), np.nan)
+    for f in ratios:
+        by = [out[:, where[d]] if d in where else nothing for d in f.each(np.arange(f.spec.size))]
+        with np.errstate(all="ignore"):
+            out[:, where[f]] = f.multiply(out[:, where[f]], np.concatenate(by, axis=1))
+
+
 class _GroupSpec(NamedTuple):
     """How the manifest says that features are whitened together."""
 
@@ -804,6 +913,9 @@ class _Group:
         self.params = body[f"{spec.name}.whiten"].reshape(len(self.count), spec.numbers)
 
     def members(self) -> list[_Feature]:
+        return self._members
+
+    def reads(self) -> list[_Feature]:
         return self._members
 
     def columns(self) -> list[_Output]:
@@ -865,6 +977,74 @@ class _Identity:
         return x
 
     inverse = transform
+
+
+class _Normalizer:
+    """normalizer: each group of an array of a record by its own norm."""
+
+    def __init__(self, norm: str):
+        self.norm = norm
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        if x.ndim == 2:  # an array, and not its groups
+            return _by_norm(x, self.norm)
+        runs = np.moveaxis(x, 2, 1)
+        y = _by_norm(runs.reshape(len(x) * x.shape[2], -1), self.norm)
+        return np.moveaxis(y.reshape(runs.shape), 1, 2)
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        return np.full_like(y, np.nan)
+
+
+_NORMS = ("l1", "l2", "max", "peak", "standard")
+
+
+def _by_norm(x: Floats, norm: str) -> Floats:
+    """Return each row less its mean and by its deviation (standard), or by its norm."""
+    mean = 0.0
+    if norm == "standard":
+        mean, scale = _moments(x)
+    elif norm == "l1":
+        scale = _non_zero(_lanes(np.abs(x), 4))
+    elif norm == "l2":
+        scale = _non_zero(np.sqrt(_lanes(x * x, 4)))
+    else:
+        scale = _non_zero(np.max(np.abs(x), axis=1, keepdims=True))
+    return (x - mean) / scale
+
+
+def _moments(x: Floats) -> tuple[Floats, Floats]:
+    """Return the mean of each row and its deviation, which is 1 of a constant row."""
+    n = float(x.shape[1])
+    mean = _lanes(x, 4) / n
+    d = x - mean
+    off, squares = _lanes(d, 2), _lanes(d * d, 2)
+    mean, variance = mean + off / n, (squares - off * off / n) / n
+    spread = n * mean * _EPSILON
+    constant = variance <= n * _EPSILON * variance + spread * spread
+    return mean, np.where(constant, 1.0, np.sqrt(variance))
+
+
+_EPSILON = 2.0**-52
+
+
+def _non_zero(scale: Floats) -> Floats:
+    return np.where(scale < 10 * _EPSILON, 1.0, scale)
+
+
+def _lanes(x: Floats, n: int) -> Floats:
+    """Return the sum of each row as Go adds it: every n-th number in a lane of its own.
+
+    What is left over at the end goes to the first lane. cumsum adds one by one.
+    """
+    whole = x.shape[1] // n
+    lanes = np.zeros((len(x), n))
+    if whole > 0:
+        lanes = np.cumsum(x[:, : whole * n].reshape(len(x), whole, n), axis=1)[:, -1]
+    for i in range(whole * n, x.shape[1]):
+        lanes[:, 0] += x[:, i]
+    sums = lanes[:, 0] + lanes[:, 1]
+    return (sums + (lanes[:, 2] + lanes[:, 3]) if n == 4 else sums)[:, None]
 
 
 class _Linear:
@@ -1044,6 +1224,8 @@ _KINDS = {
     "maxabs": _Kind(("scale",), _make_maxabs),
     "robust": _Kind(("center", "scale"), lambda f: _Linear(*f.params)),
     "quantile": _Kind(("references", "quantiles"), _make_quantile),
+    "normalizer": _Kind((), lambda f: _Normalizer(f.spec.scaler["norm"])),
+    "ratio": _Kind((), lambda f: None),
 }
 
 
@@ -1147,7 +1329,7 @@ class _Archive:
 
     def _layout(self, spec: _Spec, n_series: int) -> list[tuple[str, str, int]]:
         """List the arrays of a feature: name, dtype and length."""
-        if spec.fixed is not None:
+        if not spec.learns:
             return []
         n = entries = spec.n_entries(n_series)
         layout = [(f"{spec.name}.{name}", dtype, entries) for name, dtype in _STATISTICS.items()]
@@ -1250,13 +1432,19 @@ def _check_manifest(m: Any) -> None:
 def _feature_specs(m: dict) -> list[_Spec]:
     specs = [_feature_spec(at, f) for at, f in _objects(m, "", "features")]
     newer = any(s.shape or s.shared or s.pooled or s.exact or s.role for s in specs)
-    if m["format"] == 1 and (newer or "splits" in m or m.get("whiten")):
+    if m["format"] == 1 and (newer or "splits" in m or m.get("whiten") or m.get("norms")):
         news = "arrays, what all series share or pool, exact quantiles, targets, splits"
-        news += ", features that are whitened"
+        news += ", features that are whitened, what a record alone normalizes"
         raise _wrong("format", 1, f"{FORMAT} for {news}")
     roles = [s.role for s in specs]
     if roles != sorted(roles):
         raise _wrong("features", roles, "those with the role target last")
+    named = {s.name: s for s in specs}
+    for spec in specs:
+        for name in spec.by:
+            by = named.get(name)
+            if by is None or by.shape or by.by or by.role:
+                raise _wrong(f"by of {spec.name!r}", name, "a number, no target and no ratio")
     pooled = m["normalize"]["unknown_series"] == "pooled"
     if pooled and not all(s.shared or s.pooled for s in specs):
         raise _wrong("normalize.unknown_series", "pooled", "it only where all features are pooled")
@@ -1304,6 +1492,27 @@ def _group_specs(m: dict, specs: list[_Spec]) -> list[_GroupSpec]:
     return groups
 
 
+def _norm_specs(
+    m: dict, specs: list[_Spec], groups: list[_GroupSpec]
+) -> list[tuple[list[str], str]]:
+    """Return the members and the norm of each of the norms."""
+    taken = {name for g in groups for name in g.members}
+    left = {s.name for s in specs if not s.shape and not s.role} - taken
+    norms = []
+    for at, n in _objects(m, "", "norms", []):
+        members, norm = _get(n, at, "features", list), _get(n, at, "norm", str)
+        if norm not in _NORMS:
+            raise _wrong(f"{at}.norm", norm, f"one of {', '.join(_NORMS)}")
+        if len(members) < 2 or len(set(map(str, members))) < len(members):
+            raise _wrong(f"{at}.features", members, "two or more")
+        for name in members:
+            if name not in left:
+                raise _wrong(f"{at}.features", members, "numbers, no targets, of nothing else")
+            left.remove(name)
+        norms.append((members, norm))
+    return norms
+
+
 def _feature_spec(at: str, f: dict) -> _Spec:
     scaler = _get(f, at, "scaler", dict)
     _check_scaler(f"{at}.scaler", scaler)
@@ -1341,7 +1550,9 @@ def _feature_spec(at: str, f: dict) -> _Spec:
         exact,
         role,
         pooled,
+        tuple(_get(f, at, "by", list, [])),
     )
+    _check_alone(at, spec)
     return _with_fixed(f"{at}.fixed", spec, f["fixed"]) if "fixed" in f else spec
 
 
@@ -1355,6 +1566,20 @@ def _shape(at: str, shape: list) -> tuple[int, ...]:
     if len(shape) > 8 or math.prod(shape) > _MAX_SIZE:
         raise _wrong(at, shape, f"up to 8 extents, and {_MAX_SIZE} numbers")
     return tuple(shape)
+
+
+def _check_alone(at: str, spec: _Spec) -> None:
+    """Refuse what does not go with a feature that the record alone normalizes."""
+    if spec.kind == "ratio":
+        last = spec.shape[-1] if spec.shape else 1
+        if len(spec.by) not in (1, last) or not all(isinstance(name, str) for name in spec.by):
+            raise _wrong(f"{at}.by", list(spec.by), f"one name, or {last}")
+    elif spec.by:
+        raise _wrong(f"{at}.by", list(spec.by), "none: it belongs to a ratio")
+    if spec.kind == "normalizer" and not spec.shape:
+        raise _wrong(f"{at}.shape", list(spec.shape), "that of an array, which is normalized by itself")
+    if spec.alone and (spec.scope or spec.learns_impute or spec.kind == "ratio" and spec.per):
+        raise _wrong(at, spec.kind, "nothing that is learned or shared beside it")
 
 
 def _with_fixed(at: str, spec: _Spec, fixed: Any) -> _Spec:
@@ -1380,6 +1605,8 @@ def _check_scaler(at: str, scaler: dict) -> None:
         ends = _get(scaler, at, "feature_range", list)
         if len(ends) != 2 or not all(_is_number(x) for x in ends) or not ends[0] < ends[1]:
             raise _wrong(f"{at}.feature_range", ends, "two numbers that rise")
+    if kind == "normalizer" and scaler.get("norm") not in _NORMS:
+        raise _wrong(f"{at}.norm", scaler.get("norm"), f"one of {', '.join(_NORMS)}")
     output = scaler.get("output_distribution")
     if kind == "quantile" and output not in ("uniform", "normal"):
         raise _wrong(f"{at}.output_distribution", output, "uniform or normal")
@@ -1471,7 +1698,7 @@ def _check_rising(name: str, offsets: NDArray[np.uint64], end: int) -> None:
 
 
 def _check_feature(f: _Feature, s: Scaler) -> None:
-    if f.spec.fixed is not None:
+    if not f.spec.learns:
         return
     count, missing = f.stats["count"], f.stats["missing"]
 
@@ -1582,6 +1809,7 @@ def _check_examples(s: Scaler) -> None:
         name = names[int(np.argmax(ids < 0))]
         raise ArtifactError(f"an example is of series {name!r}, which is not in the artifact")
     z, back, end = np.empty_like(normalized), np.empty_like(raw), 0
+    where: dict[Any, slice] = {}
     with np.errstate(all="ignore"):
         for f in s._outputs:
             if isinstance(f, _Group):
@@ -1592,10 +1820,22 @@ def _check_examples(s: Scaler) -> None:
                 continue
             numbers, rows = places[f], spans[f]
             columns, end = slice(end, end + len(numbers)), end + len(numbers)
+            where[f] = columns
+            if isinstance(f, _Ratio):
+                by = [spans[d].start for d in f.each(numbers)]
+                z[:, columns] = f.divide(raw[:, rows] + 0.0, raw[:, by])
+                back[:, rows] = z[:, columns]
+                continue
             inner = f.spec.layout[2] if f.spec.shape else 1
             at = f.first(ids)[:, None] + numbers // inner % f.spec.groups
             z[:, columns] = f.transform(raw[:, rows] + 0.0, at)
             back[:, rows] = f.inverse(z[:, columns] + 0.0, at)
+        for norm in s._norms:
+            norm.forward(z, where)
+        _inverse_alone(back, {m: spans[m] for n in s._norms for m in n.members}, s._norms, [])
+        for f in s._ratios(s._features):
+            by = [spans[d].start for d in f.each(places[f])]
+            back[:, spans[f]] = f.multiply(back[:, spans[f]], back[:, by])
     for what, got, want, titles in (
         ("normalized", z, normalized, titles_out),
         ("inverse", back, inverse, titles_in),

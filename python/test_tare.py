@@ -1896,3 +1896,168 @@ def test_refused_targets():
     refused("role", lambda m: m["features"][1].update(role="input"))
     refused("without impute", lambda m: m["features"][1].update(impute={"kind": "constant"}))
     refused("target last", lambda m: m["features"].insert(0, m["features"].pop()))
+
+
+# 9. What the record alone normalizes.
+
+ALONE = """
+version: 1
+pipeline: alone
+record: {series: s}
+features:
+  - {name: box, shape: [2, 4], scaler: ratio, by: [width, height, width, height]}
+  - {name: fx, scaler: none}
+  - {name: width, scaler: none}
+  - {name: l1, shape: [2, 37], per: 0, scaler: normalizer, norm: l1}
+  - {name: l2, shape: [5, 3], per: 1, scaler: normalizer, norm: l2, impute: {constant: 2}}
+  - {name: peak, shape: [2, 3, 4], per: none, scaler: normalizer, norm: peak, pre: asinh}
+  - {name: standard, shape: [41], scaler: normalizer, norm: standard}
+  - {name: fy, impute: mean}
+  - {name: height, scaler: robust}
+  - {name: left, scaler: ratio, by: width, clip: true, pre: sqrt}
+  - {name: fz}
+  - {name: goal, shape: [3], scaler: ratio, by: height, role: target}
+norms: [{features: [fz, fx], norm: l2}, {features: [fy, left], norm: standard}]
+cutoff: {end: true}
+output: {meta: none}
+"""
+ALONE_SHAPES = {
+    "box": (2, 4), "fx": (), "width": (), "l1": (2, 37), "l2": (5, 3), "peak": (2, 3, 4),
+    "standard": (41,), "fy": (), "height": (), "left": (), "fz": (), "goal": (3,),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def alone(go, tmp_path_factory, seed):
+    """An artifact of all that a record alone normalizes, and rows for it, by name."""
+    at, rng = tmp_path_factory.mktemp("alone"), np.random.default_rng(seed)
+    rows, n = {}, 60
+    for name, shape in ALONE_SHAPES.items():
+        x = rng.normal(size=(n, *shape)) * np.exp(3 * rng.normal(size=(n, *(1,) * len(shape))))
+        x[rng.random(x.shape) < 0.02] = NAN
+        x[rng.random(n) < 0.1] = 0
+        rows[name] = x
+    lines = [
+        json.dumps({"s": f"s{i % 3}"} | {k: json_numbers(v[i].tolist()) for k, v in rows.items()})
+        for i in range(n)
+    ]
+    lines[-1] = lines[-1].replace('"s": "s2"', '"s": "new"')
+    (at / "rows.jsonl").write_text("\n".join(lines[:-1]) + "\n")
+    (at / "more.jsonl").write_text("\n".join(lines) + "\n")
+    (at / "c.yaml").write_text(ALONE)
+    go("fit", "-c", at / "c.yaml", "-o", at / "a.npz", at / "rows.jsonl")
+    series = [json.loads(line)["s"] for line in lines]
+    return types.SimpleNamespace(path=at / "a.npz", input=at / "more.jsonl", x=rows, series=series)
+
+
+def json_numbers(x):
+    return [json_numbers(v) for v in x] if isinstance(x, list) else None if math.isnan(x) else x
+
+
+def flat(lines, columns):
+    """The numbers of records in the order of columns; null stands for a whole array too."""
+    table = []
+    for line in lines:
+        row = []
+        for name in columns:
+            shape = ALONE_SHAPES[name]
+            value = array(line.get(name))
+            row += np.ravel(np.full(shape, NAN) if value.ndim < len(shape) else value).tolist()
+        table.append(row)
+    return np.array(table)
+
+
+def test_alone_as_go(go, alone):
+    s = tare.load(alone.path)
+    out = go("transform", "-a", alone.path, alone.input)
+    back = go("inverse", "-a", alone.path, "-", input=out)
+    want, home = (flat(map(json.loads, o.splitlines()), s.columns) for o in (out, back))
+    z = s.transform(alone.x, alone.series)
+    names = s.get_feature_names_out()
+    got_home = s.inverse_transform(z, alone.series)
+    for i, name in enumerate(names):
+        assert_ulps(z[:, i], want[:, i], 0, f"transform {name}")
+        assert_ulps(got_home[:, i], home[:, i], 0, f"inverse {name}")
+    assert np.isnan(got_home[:, [n.startswith(("l1", "l2", "fx", "fy", "left")) for n in names]]).all()
+    assert (~np.isnan(got_home[:, :8])).sum() > 50 and (~np.isnan(z)).mean() > 0.3
+    x = np.concatenate([v.reshape(len(v), -1) for v in alone.x.values()], axis=1)
+    assert_ulps(s.transform(x, alone.series), z, 0)
+
+
+def test_alone_columns(alone):
+    """Some columns: what they are made of goes in, what divides is needed both ways."""
+    s = tare.load(alone.path)
+    z = s.transform(alone.x, alone.series)
+    height = s.columns.index("height")
+    assert s.inputs == s.columns[:-1] and s.targets == ["goal"]
+    some = s.transform(alone.x, alone.series, columns=["goal", "l1", "box"])
+    assert_ulps(some, np.concatenate([z[:, -3:], z[:, 10:84], z[:, :8]], axis=1), 0)
+    narrow = {k: alone.x[k] for k in ("goal", "height", "width", "l1", "box")}
+    assert_ulps(s.transform(narrow, alone.series, columns=["goal", "l1", "box"]), some, 0)
+    goal = s.inverse_transform(z[:, -3:], alone.series, columns=["goal"])
+    assert np.isnan(goal).all()
+    at = list(s.get_feature_names_out()).index("height")
+    goal = s.inverse_transform(z[:, [-3, -2, -1, at]], alone.series, columns=["goal", "height"])
+    assert_ulps(goal[:, :3], s.inverse_transform(z, alone.series)[:, -3:], 0)
+    pair = s.transform(alone.x, alone.series, columns=["fx", "fz"])
+    names = list(s.get_feature_names_out())
+    assert_ulps(pair, z[:, [names.index("fx"), names.index("fz")]], 0)
+    with pytest.raises(ValueError, match="'fz' is divided by a norm of fz, fx: name all"):
+        s.transform(alone.x, alone.series, columns=["fz"])
+    assert height > 0
+    assert s.learned("s1")["l1"] == {} and s.learned("s1")["box"] == {}
+
+
+def test_golden_normalizer():
+    cases = json.loads((GOLDEN / "scalers" / "normalizer.json").read_text())["cases"]
+    assert len(cases) == 3
+    for case in cases:
+        x, norm = array(case["test"]), case["params"]["norm"]
+        assert_ulps(tare._by_norm(x, norm), array(case["transform"]), 2, norm)
+
+
+def test_normalizer_as_scikit_learn(alone, go, seed, tmp_path):
+    """make_pipeline(StandardScaler(), Normalizer()) is norms behind standard."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import Normalizer, StandardScaler
+
+    x = np.random.default_rng(seed).normal(size=(200, 3)) * [1, 10, 100]
+    (tmp_path / "x.jsonl").write_text(
+        "".join(json.dumps(dict(zip("abc", row))) + "\n" for row in x.tolist())
+    )
+    for norm in ("l1", "l2", "max"):
+        (tmp_path / "c.yaml").write_text(
+            "version: 1\npipeline: p\nfeatures: [a, b, c]\ncutoff: {end: true}\n"
+            f"norms: [{{features: [a, b, c], norm: {norm}}}]\n"
+        )
+        go("fit", "-c", tmp_path / "c.yaml", "-o", tmp_path / "a.npz", tmp_path / "x.jsonl", "--force")
+        want = make_pipeline(StandardScaler(), Normalizer(norm)).fit_transform(x)
+        assert_close(tare.load(tmp_path / "a.npz").transform(x), want, 1e-12, abs=1e-13)
+
+
+def test_refused_alone(alone):
+    with zipfile.ZipFile(alone.path) as z:
+        manifest = json.loads(z.read("manifest.json"))
+
+    def f(message, change):
+        changed = copy.deepcopy(manifest)
+        change(changed, {f["name"]: f for f in changed["features"]})
+        with pytest.raises(tare.ArtifactError, match=message):
+            specs = tare._feature_specs(changed)
+            tare._norm_specs(changed, specs, tare._group_specs(changed, specs))
+
+    f("norm is 'l3', want one of l1", lambda m, f: f["l1"]["scaler"].update(norm="l3"))
+    f("by is .*, want one name, or 4", lambda m, f: f["box"].update(by=["width", "height"]))
+    f("by is .*, want one name, or 1", lambda m, f: f["left"].pop("by"))
+    f("by is .*, want none", lambda m, f: f["fx"].update(by=["width"]))
+    f("by of 'left' is 'box', want a number", lambda m, f: f["left"].update(by=["box"]))
+    f("by of 'left' is 'left', want a number", lambda m, f: f["left"].update(by=["left"]))
+    f("by of 'left' is 'other', want a number", lambda m, f: f["left"].update(by=["other"]))
+    f("shape is .*, want that of an array", lambda m, f: f["l1"].pop("shape") and f["l1"].pop("per"))
+    f("want nothing that is learned", lambda m, f: f["l1"].update(scope="global"))
+    f("want nothing that is learned", lambda m, f: f["left"].update(impute={"kind": "mean"}))
+    f("norm is 'loud'", lambda m, f: m["norms"][0].update(norm="loud"))
+    f("features is .*, want two or more", lambda m, f: m["norms"][0].update(features=["fx"]))
+    f("want numbers, no targets", lambda m, f: m["norms"][0].update(features=["fx", "goal"]))
+    f("want numbers, no targets", lambda m, f: m["norms"][0].update(features=["fx", "fy"]))
+    f("format is 1, want 2", lambda m, f: m.update(format=1))

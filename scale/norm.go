@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Kinds of norms, besides Standard.
+// Norms, besides Standard.
 const (
 	L1   = "l1"   // sum of magnitudes
 	L2   = "l2"   // Euclidean length
@@ -15,55 +15,56 @@ const (
 	Peak = "peak" // the same, as those who work with sound call it
 )
 
-var normKinds = []string{L1, L2, Max, Peak, Standard}
+var norms = []string{L1, L2, Max, Peak, Standard}
 
-// NewNorm returns the Step that scales the n values of one record by
-// themselves: an array, a clip of sound, a group of features. Nothing is
-// learned, and p is not read.
+// A Norm is the Step that scales the numbers of one record by themselves: an
+// array, a clip of sound, a few features. Nothing is learned, and p is not read.
+// Unlike other Steps it maps the numbers of x together.
 //
 // They are divided by their norm, or by 1 where that counts as zero (below
 // 2.2e-15, as scikit-learn's Normalizer does), so that zeros stay zeros; standard
 // takes away their mean and divides by their standard deviation, with the rule
 // of the scaler for constants. A NaN among them makes all of them NaN. What the
 // record was divided by is lost: Inverse writes NaN.
-func NewNorm(kind string, n int) (Step, error) {
-	if !slices.Contains(normKinds, kind) {
-		return nil, fmt.Errorf("norm %q: must be one of %s", kind, strings.Join(normKinds, ", "))
+type Norm struct {
+	scalar
+	kind string
+}
+
+// NewNorm returns the norm of a kind: l1, l2, max, peak or standard.
+func NewNorm(kind string) (Norm, error) {
+	if !slices.Contains(norms, kind) {
+		return Norm{}, fmt.Errorf("norm %.32q: must be one of %s", kind, strings.Join(norms, ", "))
 	}
-	if n < 1 {
-		return nil, fmt.Errorf("norm %s of %d values: must be at least 1", kind, n)
-	}
-	switch kind {
+	return Norm{kind: kind}, nil
+}
+
+// Measure returns what Transform takes away from each number of x, and what it
+// divides them by then. There is one number at least.
+func (n Norm) Measure(x []float64) (mean, scale float64) {
+	switch n.kind {
 	case L1:
-		return divideBy{oneWay{n}, sumOfMagnitudes}, nil
+		return 0, nonZero(sumOfMagnitudes(x))
 	case L2:
-		return divideBy{oneWay{n}, length}, nil
+		return 0, nonZero(length(x))
 	case Standard:
-		return clipStandard{oneWay{n}}, nil
+		mean, variance := moments(x)
+		var p [2]float64
+		StandardParams(p[:0], Spec{Kind: Standard, WithMean: true, WithStd: true}, uint64(len(x)), mean, variance)
+		return p[0], p[1]
 	}
-	return divideBy{oneWay{n}, peak}, nil
+	return 0, nonZero(peak(x))
 }
 
-// oneWay is a Step of n values that has no inverse.
-type oneWay struct{ n int }
-
-func (s oneWay) Dims() (in, out int) { return s.n, s.n }
-
-func (oneWay) Inverse(dst, y, _ []float64) { missing(dst[:len(y)]) }
-
-// divideBy divides the values of a record by what size makes of them.
-type divideBy struct {
-	oneWay
-	size func(x []float64) float64
+// Transform writes (x - mean) / scale to dst, as Measure has them.
+func (n Norm) Transform(dst, x, _ []float64) {
+	var p [2]float64
+	p[0], p[1] = n.Measure(x)
+	linear{}.Transform(dst, x, p[:])
 }
 
-func (s divideBy) Transform(dst, x, _ []float64) {
-	dst = dst[:len(x)]
-	scale := nonZero(s.size(x))
-	for i, v := range x {
-		dst[i] = v / scale
-	}
-}
+// Inverse writes NaN.
+func (Norm) Inverse(dst, y, _ []float64) { missing(dst[:len(y)]) }
 
 // sumOfMagnitudes adds in four lanes, so that an addition need not wait for the
 // one before.
@@ -108,16 +109,6 @@ func peak(x []float64) float64 {
 		a = max(a, math.Float64bits(math.Abs(v)))
 	}
 	return math.Float64frombits(max(a, b))
-}
-
-// clipStandard is standard with the mean and variance of the record itself.
-type clipStandard struct{ oneWay }
-
-func (clipStandard) Transform(dst, x, _ []float64) {
-	mean, variance := moments(x)
-	var p [2]float64
-	spec := Spec{Kind: Standard, WithMean: true, WithStd: true}
-	linear{}.Transform(dst, x, StandardParams(p[:0], spec, uint64(len(x)), mean, variance))
 }
 
 // moments returns the mean and population variance of x in two passes. The

@@ -39,6 +39,10 @@ const (
 	MaxAbs   = "maxabs"
 	Robust   = "robust"
 	Quantile = "quantile"
+
+	// Of these nothing is learned: the record itself says what it is scaled by.
+	Normalizer = "normalizer"
+	Ratio      = "ratio"
 )
 
 // A Spec names a scaler and its options with scikit-learn's names. Options of
@@ -48,11 +52,12 @@ type Spec struct {
 	WithMean           bool        `json:"with_mean,omitempty"`           // standard
 	WithStd            bool        `json:"with_std,omitempty"`            // standard
 	FeatureRange       *[2]float64 `json:"feature_range,omitempty"`       // minmax
-	Clip               bool        `json:"clip,omitempty"`                // minmax, maxabs
+	Clip               bool        `json:"clip,omitempty"`                // minmax, maxabs, ratio
 	WithCentering      bool        `json:"with_centering,omitempty"`      // robust
 	WithScaling        bool        `json:"with_scaling,omitempty"`        // robust
 	QuantileRange      *[2]float64 `json:"quantile_range,omitempty"`      // robust, in percent
 	UnitVariance       bool        `json:"unit_variance,omitempty"`       // robust
 	NQuantiles         int         `json:"n_quantiles,omitempty"`         // quantile
 	OutputDistribution string      `json:"output_distribution,omitempty"` // quantile: uniform, normal
+	Norm               string      `json:"norm,omitempty"`                // normalizer: l1, l2, max, peak, standard
 }

@@ -84,13 +84,13 @@ func TestRefuses(t *testing.T) {
 		_, err := New(s)
 		checkError(t, err, want)
 	}
-	const all = "must be one of none, standard, minmax, maxabs, robust, quantile"
+	const all = "must be one of none, standard, minmax, maxabs, robust, quantile, normalizer, ratio"
 	f(`{}`, `scaler "": `+all)
 	f(`{"kind":"zscore"}`, `scaler "zscore": `+all)
 	f(`{"kind":"StandardScaler"}`, `scaler "StandardScaler" (did you mean standard?): `+all)
 	f(`{"kind":"min-max"}`, `scaler "min-max" (did you mean minmax?): `+all)
 	f(`{"kind":"QuantileTransformer"}`, `scaler "QuantileTransformer" (did you mean quantile?): `+all)
-	f(`{"kind":"standard","clip":true}`, `clip is an option of minmax and maxabs, not of standard`)
+	f(`{"kind":"standard","clip":true}`, `clip is an option of minmax, maxabs, ratio, not of standard`)
 	f(`{"kind":"minmax","feature_range":[0,1],"with_mean":true}`, `with_mean is an option of standard, not of minmax`)
 	f(`{"kind":"none","with_std":true}`, `with_std is an option of standard, not of none`)
 	f(`{"kind":"maxabs","feature_range":[0,1]}`, `feature_range is an option of minmax, not of maxabs`)
@@ -111,6 +111,10 @@ func TestRefuses(t *testing.T) {
 	f(`{"kind":"quantile","output_distribution":"normal"}`, `n_quantiles 0: must be 1 to 10000`)
 	f(`{"kind":"quantile","n_quantiles":10001,"output_distribution":"normal"}`, `n_quantiles 10001: must be 1 to 10000`)
 	f(`{"kind":"quantile","n_quantiles":5}`, `output_distribution "": must be one of uniform, normal`)
+	f(`{"kind":"normalizer"}`, `norm "": must be one of l1, l2, max, peak, standard`)
+	f(`{"kind":"normalizer","norm":"l3"}`, `norm "l3": must be one of l1, l2, max, peak, standard`)
+	f(`{"kind":"maxabs","norm":"l2"}`, `norm is an option of normalizer, not of maxabs`)
+	f(`{"kind":"Normalizer","norm":"l2"}`, `scaler "Normalizer" (did you mean normalizer?): `+all)
 
 	if _, err := Default("minmaxscaler"); err == nil || !strings.Contains(err.Error(), "did you mean minmax?") {
 		t.Errorf("Default: %v", err)

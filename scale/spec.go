@@ -21,7 +21,7 @@ const (
 )
 
 var (
-	kinds         = []string{None, Standard, MinMax, MaxAbs, Robust, Quantile}
+	kinds         = []string{None, Standard, MinMax, MaxAbs, Robust, Quantile, Normalizer, Ratio}
 	distributions = []string{Uniform, Normal}
 )
 
@@ -30,7 +30,7 @@ var (
 func Default(kind string) (Spec, error) {
 	s := Spec{Kind: kind}
 	switch kind {
-	case None, MaxAbs:
+	case None, MaxAbs, Ratio:
 	case Standard:
 		s.WithMean, s.WithStd = true, true
 	case MinMax:
@@ -40,6 +40,8 @@ func Default(kind string) (Spec, error) {
 		s.QuantileRange = &[2]float64{25, 75}
 	case Quantile:
 		s.NQuantiles, s.OutputDistribution = 1000, Uniform
+	case Normalizer:
+		s.Norm = L2
 	default:
 		return Spec{}, unknownKind(kind)
 	}
@@ -49,7 +51,8 @@ func Default(kind string) (Spec, error) {
 // New returns the Step of a valid spec. It has Dims (1, 1) and maps every value
 // of x, however many there are, with the same p, whose numbers Params names.
 // Values are NaN or within ±1e150; a result is infinite only where it exceeds
-// float64, as 1e150 with a scale of 1e-160 does.
+// float64, as 1e150 with a scale of 1e-160 does. That of Normalizer is a Norm,
+// which maps the values together; that of Ratio has the divisor as its p.
 func New(s Spec) (Step, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -63,6 +66,10 @@ func New(s Spec) (Step, error) {
 		return newMaxAbs(s), nil
 	case Quantile:
 		return quantileStep{normal: s.OutputDistribution == Normal}, nil
+	case Normalizer:
+		return NewNorm(s.Norm)
+	case Ratio:
+		return ratio{clip: s.Clip}, nil
 	}
 	return identity{}, nil
 }
@@ -86,6 +93,10 @@ func (s Spec) Params() []string {
 	return nil
 }
 
+// Alone reports whether a record is scaled by itself alone, so that nothing is
+// learned.
+func (s Spec) Alone() bool { return s.Kind == Normalizer || s.Kind == Ratio }
+
 // Ragged reports whether p differs in length from series to series: each of
 // Params then stands for m numbers, the first for p[:m], the second for p[m:].
 func (s Spec) Ragged() bool { return s.Kind == Quantile }
@@ -106,6 +117,9 @@ func (s Spec) Validate() error {
 		return s.validQuantileRange()
 	case Quantile:
 		return s.validQuantile()
+	case Normalizer:
+		_, err := NewNorm(s.Norm)
+		return err
 	}
 	return nil
 }
@@ -120,16 +134,17 @@ func (s Spec) foreign() error {
 		{"with_mean", s.WithMean, []string{Standard}},
 		{"with_std", s.WithStd, []string{Standard}},
 		{"feature_range", s.FeatureRange != nil, []string{MinMax}},
-		{"clip", s.Clip, []string{MinMax, MaxAbs}},
+		{"clip", s.Clip, []string{MinMax, MaxAbs, Ratio}},
 		{"with_centering", s.WithCentering, []string{Robust}},
 		{"with_scaling", s.WithScaling, []string{Robust}},
 		{"quantile_range", s.QuantileRange != nil, []string{Robust}},
 		{"unit_variance", s.UnitVariance, []string{Robust}},
 		{"n_quantiles", s.NQuantiles != 0, []string{Quantile}},
 		{"output_distribution", s.OutputDistribution != "", []string{Quantile}},
+		{"norm", s.Norm != "", []string{Normalizer}},
 	} {
 		if o.set && !slices.Contains(o.kinds, s.Kind) {
-			return fmt.Errorf("%s is an option of %s, not of %s", o.name, strings.Join(o.kinds, " and "), s.Kind)
+			return fmt.Errorf("%s is an option of %s, not of %s", o.name, strings.Join(o.kinds, ", "), s.Kind)
 		}
 	}
 	return nil

@@ -205,6 +205,8 @@ func TestFormats(t *testing.T) {
 	f(2, func(m *Manifest) { m.Features[0].Role = frozen.RoleTarget })
 	f(2, func(m *Manifest) { m.Features[0].Pooled = true })
 	f(2, func(m *Manifest) { m.Normalize.UnknownSeries = UnknownPooled })
+	f(2, func(m *Manifest) { m.Norms = []frozen.Norm{{}} })
+	f(2, func(m *Manifest) { m.Features[0].Scaler.Kind = scale.Ratio })
 	f(2, func(m *Manifest) { m.Splits = fit.Splits{{Name: "test"}} })
 }
 

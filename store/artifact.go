@@ -138,6 +138,9 @@ func (c *container) readFrozen(m *Manifest) (*frozen.Frozen, error) {
 		return nil, err
 	}
 	f, err := frozen.NewWhitened(b.features, series, b.records, b.learned, b.groups, b.whitened)
+	if err == nil {
+		f, err = f.Normed(m.Norms)
+	}
 	if err != nil {
 		return nil, refuse("%v", err)
 	}
@@ -183,7 +186,7 @@ func (b *body) arrays() []array {
 	all := []array{words(seriesName+".records", b.n, &b.records)}
 	for i := range b.features {
 		f, l := &b.features[i], &b.learned[i]
-		if f.Fixed != nil {
+		if !f.Learns() {
 			continue
 		}
 		n := b.entries(f)
@@ -353,7 +356,7 @@ func (c *container) readBody(b *body) error {
 // allocate makes the slices of a feature.
 func (b *body) allocate(feature int) {
 	f, l := &b.features[feature], &b.learned[feature]
-	if f.Fixed != nil {
+	if !f.Learns() {
 		return
 	}
 	n := b.entries(f)

@@ -90,6 +90,7 @@ type outline struct {
 	Record   tally  `json:"record"`
 	Features tally  `json:"features"`
 	Whiten   tally  `json:"whiten"`
+	Norms    tally  `json:"norms"`
 	Cutoff   tally  `json:"cutoff"`
 	Columns  tally  `json:"columns"`
 	Ranges   tally  `json:"ranges"`
@@ -140,8 +141,8 @@ func (t *tally) UnmarshalJSON(b []byte) error {
 }
 
 // check holds the counts against the number of members in the file, of which a
-// feature has at least six, unless its numbers are fixed: then they stand in the
-// manifest, four levels deep, and take 64 bytes of text at least.
+// feature has at least six if it is learned. Any takes 36 bytes of text at least;
+// fixed numbers stand four levels deep.
 func (o *outline) check(members int) error {
 	f := o.Features.items
 	switch {
@@ -151,10 +152,12 @@ func (o *outline) check(members int) error {
 		return fmt.Errorf("format %d, want 1 to %d: another version of tare wrote it", o.Format, Format)
 	case f > maxFeatures:
 		return fmt.Errorf("more than %d features", maxFeatures)
-	case f > max(members/6, o.Features.bytes/64):
+	case f > max(members/6, o.Features.bytes/36):
 		return fmt.Errorf("%d features cannot have their numbers in %d members", f, members)
 	case o.Whiten.items > f || o.Whiten.values > 17*f:
 		return fmt.Errorf("%d groups with %d values of %d features", o.Whiten.items, o.Whiten.values, f)
+	case o.Norms.items > f || o.Norms.values > 5*f:
+		return fmt.Errorf("%d norms with %d values of %d features", o.Norms.items, o.Norms.values, f)
 	case o.Columns.items > f || o.Pooled.items > f:
 		return fmt.Errorf("%d columns and %d pooled features of %d features", o.Columns.items, o.Pooled.items, f)
 	case o.Ranges.items > maxPartitions || o.Ranges.bytes/48 < o.Ranges.items-1:
@@ -163,7 +166,7 @@ func (o *outline) check(members int) error {
 		return fmt.Errorf("more than %d splits", fit.MaxSplits)
 	case o.Examples.items > maxExamples:
 		return fmt.Errorf("more than %d examples", maxExamples)
-	case o.Record.values > 64+24*f || o.Features.values-o.Features.deep > 64*f || o.Cutoff.values > 64+o.Ranges.items ||
+	case o.Record.values > 64+24*f || o.Features.values-o.Features.deep > 128*f || o.Cutoff.values > 64+o.Ranges.items ||
 		o.Records.values > 64 || o.Pooled.values > 16*f || o.Output.values > 64+2*f || o.Examples.values > maxExamples*(8+3*f*frozen.MostPicks(max(1, f))):
 		return errors.New("more values than such a manifest can have")
 	}
@@ -301,7 +304,7 @@ func (m *Manifest) checkCounts() error {
 
 func checkPooled(p *fit.Pooled, f *frozen.Feature, records uint64) error {
 	over, values := bits.Mul64(records, uint64(f.Size()))
-	if f.Fixed != nil {
+	if !f.Learns() {
 		values = 0
 	}
 	if sum, carry := bits.Add64(p.Count, p.Missing, 0); over+carry != 0 || sum != values || p.Domain > p.Missing {

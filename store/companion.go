@@ -31,7 +31,7 @@ type CompanionManifest struct {
 // A CompanionFeature says what a companion keeps of a feature.
 type CompanionFeature struct {
 	Name   string `json:"name"`
-	State  string `json:"state"`            // quantiles or running: the type of each state; none if its numbers are fixed
+	State  string `json:"state"`            // quantiles or running: the type of each state; none if nothing is learned
 	Groups int    `json:"groups,omitempty"` // of an array: states of a series
 	Scope  string `json:"scope,omitempty"`  // as in frozen.Feature: whether all series share the states
 	Pooled bool   `json:"pooled,omitempty"` // as in frozen.Feature: whether those of all series together are behind
@@ -138,12 +138,12 @@ func companionManifest(artifactID string, m *Manifest) *CompanionManifest {
 func companionFeature(f *frozen.Feature) CompanionFeature {
 	c := CompanionFeature{Name: f.Name, State: stateRunning, Scope: f.Scope, Pooled: f.Pooled}
 	switch {
-	case f.Fixed != nil:
+	case !f.Learns():
 		c.State, c.Scope = stateNone, ""
 	case f.NeedsQuantiles():
 		c.State = stateQuantiles
 	}
-	if f.Shape != nil && f.Fixed == nil {
+	if f.Shape != nil && f.Learns() {
 		c.Groups = f.Groups()
 	}
 	return c

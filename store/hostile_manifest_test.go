@@ -295,7 +295,7 @@ func (h *hostiles) bombs() {
 	}
 	list := func(item string) string { return strings.TrimSuffix(strings.Repeat(item+",", n), ",") }
 	f("features", `"features":[{"name":"plain","scaler"`, `"features":[`+list("{}")+`,{"name":"plain","scaler"`, "more than 16384 features")
-	f("some features", `"features":[{"name":"plain","scaler"`, `"features":[`+strings.Repeat("{},", 5)+`{"name":"plain","scaler"`, "12 features cannot have their numbers in 60 members")
+	f("some features", `"features":[{"name":"plain","scaler"`, `"features":[`+strings.Repeat("{},", 50)+`{"name":"plain","scaler"`, "57 features cannot have their numbers in 60 members")
 	f("features given twice", `"cutoff":`, `"features":[`+list("{}")+`],"cutoff":`, "more than 16384 features")
 	f("features by another name", `"cutoff":`, `"FEATURES":[`+list("{}")+`],"cutoff":`, "more than 16384 features")
 	f("fields", `"features":[{"name":"plain","field"`, `"features":[`+list("{}")+`,{"name":"plain","field"`, "more values than")

@@ -17,7 +17,7 @@ import (
 )
 
 // Format is the newest version of the artifact's format. An artifact that has no
-// array, nothing of all series together, no exact quantiles, no target, nothing
+// array, nothing of all series together or of a record alone, no exact quantiles, no target, nothing
 // whitened and no splits behind the cutoff is written in version 1, which every tare
 // reads.
 const Format = 2
@@ -61,7 +61,7 @@ func (i *Incomplete) UnmarshalJSON(text []byte) error {
 
 // format returns the version that the artifact is written in.
 func (m *Manifest) format() int {
-	if len(m.Whiten) > 0 || m.Record.Format == schema.Binary || len(m.Splits) > 0 || m.Normalize.UnknownSeries == UnknownPooled || m.Output.Dtype == record.UInt8 || m.Output.Dtype == record.Int16 {
+	if len(m.Whiten) > 0 || len(m.Norms) > 0 || m.Record.Format == schema.Binary || len(m.Splits) > 0 || m.Normalize.UnknownSeries == UnknownPooled || m.Output.Dtype == record.UInt8 || m.Output.Dtype == record.Int16 {
 		return Format
 	}
 	for i := range m.Features {

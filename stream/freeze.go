@@ -35,7 +35,7 @@ func (f *Fit) merge() *fit.Merged {
 // Judge refuses a fit that learned nothing, although something was to be learned,
 // or came too late to more than the share maxLate of its records.
 func (f *Fit) Judge(maxLate float64) error {
-	if all(f.Plan.Features, func(x *frozen.Feature) bool { return x.Fixed != nil }) {
+	if all(f.Plan.Features, func(x *frozen.Feature) bool { return !x.Learns() }) {
 		return nil
 	}
 	counts := f.Counts()

@@ -75,6 +75,12 @@ func indexed(index []int) string {
 // scalerText says how a feature is scaled, and what shares its numbers.
 func scalerText(f *frozen.Feature) string {
 	text := f.Scaler.Kind
+	if f.Scaler.Norm != "" {
+		text += " " + f.Scaler.Norm
+	}
+	if f.By != nil {
+		text += " by " + strings.Join(f.By, ", ")
+	}
 	if f.Per == frozen.PerNone {
 		text += ", pooled"
 	} else if f.Per != "" {

@@ -303,3 +303,73 @@ func TestExampleWhiten(t *testing.T) {
 	f("motion_zca2", "explain", "-a", artifact, "one.jsonl")
 	f("verified: 400 records", "verify", "-a", artifact, "motors/a.jsonl")
 }
+
+// TestExampleClips holds each channel of each clip against its own largest sample,
+// silence against 0, and that nothing needs to be learned.
+func TestExampleClips(t *testing.T) {
+	const example, samples, clips = "clips.yaml", 16000, 3
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(5, 6))
+	in, x := make([]byte, 2*2*samples*clips), make([]float64, 2*samples*clips)
+	var loudest [2 * clips]float64
+	for i := range x {
+		channel := i / samples
+		sample := int16(r.IntN(100<<channel)) - int16(50<<channel)
+		if channel == 3 {
+			sample = 0
+		}
+		binary.LittleEndian.PutUint16(in[2*i:], uint16(sample))
+		x[i], loudest[channel] = float64(sample), max(loudest[channel], math.Abs(float64(sample)))
+	}
+	writeBytes(t, "clips.s16", append(in, 1, 2, 3))
+	want := func(i int) float64 {
+		if loudest[i/samples] == 0 {
+			return 0
+		}
+		return x[i] / loudest[i/samples]
+	}
+	if _, says := tare(t, 0, "", "run", "-c", example); !strings.Contains(says, "1 rejected (shape 1)") {
+		t.Errorf("the torn clip is not told of: %s", says)
+	}
+	wantFloats(t, "run", readBytes(t, "clips.f32"), len(x), want)
+
+	tare(t, 0, "", "fit", "-c", example, "-o", "a.npz", "-")
+	out, _ := tare(t, 0, "", "transform", "-a", "a.npz", "clips.s16")
+	wantFloats(t, "transform", []byte(out), len(x), want)
+	if out, _ = tare(t, 0, "", "inspect", "a.npz"); !strings.Contains(out, "clip[2,16000]    -  normalizer peak, per axis 0") {
+		t.Errorf("inspect says %s", out)
+	}
+	if out, _ = tare(t, 0, "", "explain", "-a", "a.npz", "clips.s16"); !strings.Contains(out, fmt.Sprintf("norm        %v, of this record\n", loudest[0])) {
+		t.Errorf("explain says %s", out)
+	}
+	tare(t, 0, "", "verify", "-a", "a.npz", "-")
+}
+
+// TestExampleBoxes holds boxes against the size of their images, the way back of a
+// prediction, and that nothing needs to be learned.
+func TestExampleBoxes(t *testing.T) {
+	const example = "boxes.yaml"
+	atExample(t, example)
+	if err := os.Mkdir("images", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "images/a.jsonl", []byte(`{"width":640,"height":480,"box":[64,48,320,240]}
+{"width":640,"height":480,"box":[-64,48,1280,480]}
+{"width":0,"height":480,"box":[64,48,320,240]}
+`))
+	if _, says := tare(t, 0, "", "run", "-c", example); !strings.Contains(says, "3 written (2 out of range)") {
+		t.Errorf("run says %s", says)
+	}
+	out := string(readBytes(t, "boxes.jsonl"))
+	for i, want := range []string{`"box":[0.1,0.1,0.5,0.5]`, `"box":[0,0.1,1,1]`, `"box":[null,0.1,null,0.5]`} {
+		if line := strings.Split(out, "\n")[i]; !strings.Contains(line, want) {
+			t.Errorf("%s, want %s", line, want)
+		}
+	}
+	tare(t, 0, "", "fit", "-c", example, "-o", "a.npz", "-")
+	out, _ = tare(t, 0, `{"width":1000,"height":500,"box":[0.25,0.5,0.75,1]}`, "inverse", "-a", "a.npz")
+	if !strings.Contains(out, `"box":[250,250,750,500]`) {
+		t.Errorf("inverse says %s", out)
+	}
+	tare(t, 0, "", "verify", "-a", "a.npz", "-")
+}

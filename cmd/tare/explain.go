@@ -110,13 +110,14 @@ func (e *explainer) record(row *record.Row) error {
 	for i := range m.Features {
 		f := &m.Features[i]
 		if id != frozen.Unknown || f.Shared() {
-			if err := e.feature(i, row.Series, x[:f.Size()], id); err != nil {
+			if err := e.feature(i, row, x[:f.Size()], id); err != nil {
 				return err
 			}
 		}
 		x = x[f.Size():]
 	}
 	explainGroups(e.out, e.artifact, row, id)
+	explainNorms(e.out, e.artifact, row, id)
 	return nil
 }
 
@@ -128,9 +129,9 @@ func (e *explainer) when(row *record.Row) string {
 }
 
 // feature explains the numbers of a feature, of an array the first ones.
-func (e *explainer) feature(i int, series []byte, x []float64, id int32) error {
+func (e *explainer) feature(i int, row *record.Row, x []float64, id int32) error {
 	for number := range min(len(x), numbersShown) {
-		if err := e.number(i, series, number, x[number], id); err != nil {
+		if err := e.number(i, row, number, id); err != nil {
 			return err
 		}
 	}
@@ -140,13 +141,13 @@ func (e *explainer) feature(i int, series []byte, x []float64, id int32) error {
 	return nil
 }
 
-func (e *explainer) number(i int, series []byte, number int, x float64, id int32) error {
+func (e *explainer) number(i int, row *record.Row, number int, id int32) error {
 	spec, l := &e.artifact.Manifest.Features[i], e.artifact.Frozen.Learned(i)
-	t := e.artifact.Frozen.ExplainAt(i, number, x, id)
+	t := e.artifact.Frozen.ExplainAt(i, number, row.Numbers, id)
 	group := spec.Layout().Group(number)
 	entry := e.artifact.Frozen.Entry(i, id) + group
 	fmt.Fprintf(e.out, "  %s: %s", numberText(spec, number), scalerText(spec))
-	if spec.Fixed == nil {
+	if spec.Learns() {
 		fmt.Fprintf(e.out, ", learned from %s (%d missing)", plural(int(l.Count[entry]), "value", "values"), l.Missing[entry])
 	}
 	fmt.Fprintln(e.out)
@@ -157,20 +158,30 @@ func (e *explainer) number(i int, series []byte, number int, x float64, id int32
 	if t.Imputed {
 		e.line("imputed", full(t.In)+" ("+spec.Impute.Kind+")")
 	}
-	e.params(spec, t.Params)
+	if spec.Scaler.Alone() {
+		e.alone(spec, number, t.Params)
+	} else {
+		e.params(spec, t.Params)
+	}
 	if text := exactText(marksOf(l, entry)); text != "" {
 		e.line("quantiles", strings.TrimPrefix(text, ", "))
 	}
 	if e.artifact.Frozen.Member(i) {
 		e.line("whitened", "with others, see below")
 	} else {
-		e.line("normalized", full(t.Normalized))
+		e.line("normalized", full(t.Normalized)+normedText(&e.artifact.Manifest, spec.Name))
 	}
-	if err := e.percentile(i, group, series, t.In); err != nil {
+	if err := e.percentile(i, group, row.Series, t.In); err != nil {
 		return err
 	}
-	if t.OutOfRange && spec.Fixed == nil {
+	switch {
+	case !t.OutOfRange:
+	case spec.Learns():
 		e.line("warning", beyond(t.In, l.Min[entry], l.Max[entry]))
+	case spec.By != nil:
+		e.line("warning", overrun(spec.By[number%len(spec.By)], &t))
+	default:
+		e.line("warning", outsideDomain)
 	}
 	return nil
 }
@@ -211,8 +222,10 @@ func beyond(x, lo, hi float64) string {
 	case x < lo:
 		return fmt.Sprintf("beyond anything learned: below the smallest training value %s by %s", full(lo), full(lo-x))
 	}
-	return "outside the domain of a pre-transform: counted as missing"
+	return outsideDomain
 }
+
+const outsideDomain = "outside the domain of a pre-transform: counted as missing"
 
 // full writes a number with all its digits.
 func full(x float64) string {

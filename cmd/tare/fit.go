@@ -190,7 +190,7 @@ func (a *app) sharpen(ctx context.Context, f *stream.Fitter, source measured, le
 // slips in the names of their fields.
 func (a *app) warnOfNothing(plan *fit.Plan, r *stream.Result) {
 	for i, f := range plan.Record.Features {
-		if p := &r.Manifest.Pooled[i]; p.Count+p.Domain == 0 && plan.Features[i].Fixed == nil {
+		if p := &r.Manifest.Pooled[i]; p.Count+p.Domain == 0 && plan.Features[i].Learns() {
 			a.say("warning: feature %q: no training record holds a value in field %q", f.Name, f.Field)
 		}
 	}

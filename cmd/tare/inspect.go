@@ -163,7 +163,7 @@ func printFeatures(out io.Writer, artifact *store.Artifact) error {
 // distinctText writes how many values there are, about; they are counted only of
 // numbers that are learned.
 func distinctText(f *frozen.Feature, p *fit.Pooled) string {
-	if f.Shape != nil || f.Fixed != nil {
+	if f.Shape != nil || !f.Learns() {
 		return "-"
 	}
 	return fmt.Sprintf("~%d", p.Distinct)
@@ -297,7 +297,7 @@ func reportSeries(f *frozen.Frozen, id int32) seriesReport {
 func reportGroup(f *frozen.Frozen, feature, group int, id int32) featureReport {
 	spec, l := &f.Features()[feature], f.Learned(feature)
 	missing := frozen.Number(math.NaN())
-	r := featureReport{Name: spec.Name, Scaler: spec.Scaler.Kind, Scope: spec.Scope, Fixed: spec.Fixed != nil,
+	r := featureReport{Name: spec.Name, Scaler: spec.Scaler.Kind, Scope: spec.Scope, Fixed: !spec.Learns(),
 		Min: missing, Max: missing, Mean: missing, Var: missing,
 		Params: map[string][]frozen.Number{}, label: groupText(spec, group), scaling: scalerText(spec)}
 	if n := spec.Groups(); n > 1 {

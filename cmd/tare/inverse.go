@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -192,6 +193,11 @@ func packedTargets(artifact *store.Artifact, o *inverseOptions) (*schema.Schema,
 	for _, f := range targets.Features() {
 		if len(m.Record.Series.Fields) > 0 && !f.Shared() {
 			return refuse("target %q has statistics of its own in each series, and packed numbers name none; give records {series, %[1]s}, or learn it with scope: global", f.Name)
+		}
+	}
+	for _, f := range targets.Features() {
+		if f.By != nil {
+			return refuse("target %q was divided by %s, which rows of targets alone do not hold; give whole records", f.Name, strings.Join(f.By, ", "))
 		}
 	}
 	artifact.Frozen = targets

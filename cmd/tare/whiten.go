@@ -97,10 +97,13 @@ func (a *app) tellSkipped(plan *fit.Plan, r *stream.Result) {
 	}
 }
 
-// printGroups prints a line a group.
+// printGroups prints a line a group, and one a norm.
 func printGroups(out io.Writer, m *store.Manifest) {
 	for i := range m.Whiten {
 		fmt.Fprintf(out, "%s: %s\n", m.Whiten[i].Name, methodText(&m.Whiten[i]))
+	}
+	for i := range m.Norms {
+		fmt.Fprintln(out, normText(&m.Norms[i]))
 	}
 }
 

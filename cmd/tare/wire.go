@@ -49,6 +49,9 @@ func planOf(c *config.Config) *fit.Plan {
 		plan.Features = append(plan.Features, featureOf(f, c.Scope, c.Normalize.UnknownSeries == store.UnknownPooled))
 	}
 	groupsOf(plan, c)
+	for _, n := range c.Norms {
+		plan.Norms = append(plan.Norms, frozen.Norm{Members: n.Features, Norm: n.Norm})
+	}
 	return plan
 }
 
@@ -68,9 +71,9 @@ func targetsLast(features []config.Feature) (ordered []*config.Feature) {
 // featureOf returns how a feature is learned in a file with the given scope, and
 // whether unknown series take pooled numbers.
 func featureOf(f *config.Feature, scope string, pooled bool) frozen.Feature {
-	out := frozen.Feature{Name: f.Name, Scaler: scale.Spec(f.Scaler), Impute: frozen.Impute(f.Impute), Exact: f.Exact,
+	out := frozen.Feature{Name: f.Name, By: f.By, Scaler: scale.Spec(f.Scaler), Impute: frozen.Impute(f.Impute), Exact: f.Exact,
 		Shape: f.Shape, Per: f.Per, Fixed: (*frozen.Fixed)(f.Fixed)}
-	if f.Fixed == nil && cmp.Or(f.Scope, scope) == frozen.ScopeGlobal {
+	if out.Learns() && cmp.Or(f.Scope, scope) == frozen.ScopeGlobal {
 		out.Scope = frozen.ScopeGlobal
 	}
 	if f.Role == frozen.RoleTarget {
