@@ -135,20 +135,21 @@ type Limits struct {
 	Depth  int // nested objects and arrays
 }
 
-// A Feature is one number of a record, or one array of them, and how it is
+// A Feature is one number of a record, one array of them, or a label, and how it is
 // normalized.
 type Feature struct {
-	Name   string
-	Field  string // empty with Record.Format binary
-	Shape  []int  // extents of an array, outermost first; nil is one number
-	Per    string // none, or an axis from "0": what of an array shares statistics; empty is nothing
-	Scope  string // series, global; empty is Config.Scope
-	Fixed  *Fixed // numbers in place of learned ones; nil is none
-	Scaler Scaler
-	Pre    []Pre // applied in order before the scaler
-	Impute Impute
-	Exact  string // require, prefer; empty takes the quantiles of a digest
-	Role   string // feature, target; empty is feature
+	Name     string
+	Field    string // empty with Record.Format binary
+	Shape    []int  // extents of an array, outermost first; nil is one number
+	Per      string // none, or an axis from "0": what of an array shares statistics; empty is nothing
+	Scope    string // series, global; empty is Config.Scope
+	Fixed    *Fixed // numbers in place of learned ones; nil is none
+	Scaler   Scaler
+	Encoding Encoding // of a label, where Scaler.Kind is the same; else zero
+	Pre      []Pre    // applied in order before the scaler
+	Impute   Impute
+	Exact    string // require, prefer; empty takes the quantiles of a digest
+	Role     string // feature, target; empty is feature
 }
 
 // A Fixed has the numbers of a standard scaler that are known: one, or one for
@@ -160,7 +161,7 @@ type Fixed struct {
 // A Scaler names a scaler and its options with scikit-learn's names. Options of
 // other kinds are zero.
 type Scaler struct {
-	Kind               string // none, standard, minmax, maxabs, robust, quantile
+	Kind               string // none, standard, minmax, maxabs, robust, quantile; of labels onehot, ordinal
 	WithMean           bool
 	WithStd            bool
 	FeatureRange       *[2]float64

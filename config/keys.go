@@ -23,7 +23,7 @@ func keys(c *Config) []key {
 		{name: "source", kind: sourceKind(&c.Source), doc: "where records come from; FILE arguments of a command replace it"},
 		{name: "record", kind: recordKind(&c.Record), unless: "inverse", doc: "how a record looks"},
 		{name: "features", kind: list(&c.Features, "a list of features", Feature{Scaler: NewScaler("standard")}, describedFeature(), feature),
-			required: true, unless: "inverse", doc: "the numbers to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
+			required: true, unless: "inverse", doc: "the numbers and labels to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
 		{name: "scope", kind: choice(&c.Scope, scopes), unless: "inverse", doc: "what shares statistics: each `series` has its own, or all series together have one set, `global`, which also serves series that were not learned; a feature may say otherwise"},
 		{name: "whiten", unless: "inverse", kind: list(&c.Whiten, "a list of groups", Whiten{}, Whiten{Method: "pca", Whiten: true}, whitenKind), def: "nothing",
 			doc: "groups of features that are whitened together: the outputs of a group, which are not correlated, take the place of its members"},
@@ -135,11 +135,11 @@ func feature(f *Feature) kind {
 func featureKeys(f *Feature) []key {
 	s := &f.Scaler
 	with := func(kinds ...string) sister { return sister{"scaler", kinds} }
-	return []key{
+	keys := []key{
 		{name: "name", kind: featureName(&f.Name), required: true, doc: "its name in artifact, output and reports: printable, 1 to 128 bytes, none of `" + reserved + "`, no `.` or `_` at its start"},
 		{name: "field", kind: field(&f.Field), doc: "the field that holds it; in JSON a path such as `payload.temp`, `\\.` is a dot within a key", def: "the name"},
 		{name: "pre", kind: pre(&f.Pre), doc: "one step, or a list of steps applied in order, before the scaler", def: "none"},
-		{name: "scaler", kind: scaler(s), doc: "how it is normalized"},
+		{name: "scaler", kind: scaler(f), doc: "how it is normalized; `onehot` and `ordinal` make numbers of labels"},
 		{name: "with_mean", kind: boolean(&s.WithMean), only: with("standard"), doc: "subtract the mean"},
 		{name: "with_std", kind: boolean(&s.WithStd), only: with("standard"), doc: "divide by the standard deviation"},
 		{name: "feature_range", kind: pair(&s.FeatureRange, "[min, max] with min < max", func(a, b float64) bool { return a < b }), only: with("minmax"), doc: "where the training minimum and maximum go"},
@@ -153,15 +153,15 @@ func featureKeys(f *Feature) []key {
 		{name: "fixed", kind: optional(&f.Fixed, Fixed{}, fixedKind), only: with("standard"), def: "learned", doc: "numbers in place of learned ones, for every series: a value becomes (x - mean) / scale"},
 		{name: "n_quantiles", kind: integer(&s.NQuantiles, 1, 10_000), only: with("quantile"), doc: "landmarks of the mapping; at most the training records of a series"},
 		{name: "output_distribution", kind: choice(&s.OutputDistribution, []string{"uniform", "normal"}), only: with("quantile"), doc: "the distribution to map to"},
+	}
+	keys = append(keys, encodingKeys(&f.Encoding)...)
+	return append(keys, []key{
 		{name: "impute", kind: impute(&f.Impute), doc: "what is put out for a missing value: a training statistic of its series, or a constant; never learned", def: "nothing"},
 		{name: "shape", kind: shape(&f.Shape), def: "one number", doc: "the extents of an array, outermost first: nested lists in JSON, row-major in `binary`"},
 		{name: "per", kind: axis(&f.Per), only: sister{key: "shape"}, def: "each number has its own", doc: "what of an array shares statistics: the numbers with the same index of an axis, counted from 0, or with `none` the whole array"},
 		{name: "scope", kind: choice(&f.Scope, scopes), def: "the key `scope` of the file", doc: "what shares statistics: a `series`, or all series together (`global`)"},
 		{name: "role", kind: choice(&f.Role, []string{"feature", "target"}), def: "`feature`", doc: "a `target` is what a model predicts: it is normalized too, stands last in a `vector`, and has no `impute`"},
-		{name: "max_categories", later: "features are numbers"},
-		{name: "min_frequency", later: "features are numbers"},
-		{name: "handle_unknown", later: "features are numbers"},
-	}
+	}...)
 }
 
 var (
@@ -221,15 +221,16 @@ func fixedKind(f *Fixed) kind {
 
 func inPercent(a, b float64) bool { return 0 <= a && a <= b && b <= 100 }
 
-var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile"}
+var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile", "onehot", "ordinal"}
 
 // scaler is the kind of a scaler; choosing one sets its defaults.
-func scaler(s *Scaler) kind {
-	k := choice(&s.Kind, scalers, "onehot", "ordinal")
+func scaler(f *Feature) kind {
+	s := &f.Scaler
+	k := choice(&s.Kind, scalers)
 	read := k.scalar
 	k.scalar = func(v value) (string, bool) {
 		hint, ok := read(v)
-		*s = NewScaler(s.Kind)
+		*s, f.Encoding = NewScaler(s.Kind), NewEncoding(s.Kind)
 		return hint, ok
 	}
 	return k
@@ -264,6 +265,7 @@ func describedFeature() Feature {
 	f.Scaler.WithCentering, f.Scaler.WithScaling, f.Scaler.QuantileRange = robust.WithCentering, robust.WithScaling, robust.QuantileRange
 	quantile := NewScaler("quantile")
 	f.Scaler.NQuantiles, f.Scaler.OutputDistribution = quantile.NQuantiles, quantile.OutputDistribution
+	f.Encoding.HandleUnknown, f.Encoding.MaxTracked = NewEncoding("onehot").HandleUnknown, NewEncoding("onehot").MaxTracked
 	return f
 }
 
@@ -428,7 +430,7 @@ func httpKind(h *HTTP) kind {
 // featureNode writes a feature without what is its default; a bare name where
 // that is enough.
 func featureNode(f *Feature) *yaml.Node {
-	plain := Feature{Name: f.Name, Field: f.Name, Scaler: NewScaler(f.Scaler.Kind)}
+	plain := Feature{Name: f.Name, Field: f.Name, Scaler: NewScaler(f.Scaler.Kind), Encoding: NewEncoding(f.Scaler.Kind)}
 	defaults := map[string]*yaml.Node{"scaler": scalarNode("!!str", "standard")}
 	for name, v := range members(featureKeys(&plain)) {
 		if name != "name" && name != "scaler" {

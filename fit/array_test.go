@@ -18,7 +18,7 @@ import (
 
 func addFeature(plan *Plan, f frozen.Feature) {
 	plan.Features = append(plan.Features, f)
-	plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Name, Shape: f.Shape})
+	plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Name, Shape: f.Shape, Label: f.Encoding != nil})
 }
 
 // randomArray is a feature of any shape, per, scope, pooled or not, scaler, pre-transform and

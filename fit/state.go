@@ -56,6 +56,9 @@ func checkFeature(f *frozen.Feature, from *schema.Feature) error {
 	if !slices.Equal(f.Shape, from.Shape) {
 		return fmt.Errorf("feature %q has the shape %v, its field %v", f.Name, f.Shape, from.Shape)
 	}
+	if (f.Encoding != nil) != from.Label {
+		return fmt.Errorf("feature %q and its field do not agree whether it is a label", f.Name)
+	}
 	if err := schema.CheckShape(f.Shape); err != nil {
 		return fmt.Errorf("feature %q: %w", f.Name, err)
 	}
@@ -82,10 +85,14 @@ type State struct {
 // valid.
 func NewState(plan *Plan) (*State, error) {
 	s := &State{plan: plan, distinct: sketch.NewDistinct()}
+	labels := 0
 	for i := range plan.Features {
-		f, err := newFeature(&plan.Features[i])
+		f, err := newFeature(&plan.Features[i], labels)
 		if err != nil {
 			return nil, fmt.Errorf("feature %q: %w", plan.Features[i].Name, err)
+		}
+		if f.labels != nil {
+			labels++
 		}
 		s.features = append(s.features, f)
 	}
@@ -109,7 +116,7 @@ func (s *State) Observe(row *record.Row) error {
 	at := 0
 	for i := range s.features {
 		f := &s.features[i]
-		if err := f.observe(slot, row.Numbers[at:at+f.size]); err != nil {
+		if err := f.observeRow(slot, row, at); err != nil {
 			return fmt.Errorf("series %q, feature %q: %w", row.Series, s.plan.Features[i].Name, err)
 		}
 		at += f.size

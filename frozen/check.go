@@ -12,6 +12,12 @@ import (
 
 // check refuses numbers that no training can have left behind.
 func (l *Learned) check(f *Feature, records []uint64) error {
+	if f.Encoding != nil {
+		return l.checkLabels(f)
+	}
+	if l.Labels != nil {
+		return errors.New("categories of a number")
+	}
 	n := f.Entries(len(records))
 	if err := l.checkLengths(&f.Scaler, n); err != nil {
 		return err

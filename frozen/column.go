@@ -20,7 +20,9 @@ type column struct {
 	given    []float64   // the parameters, learned or fixed
 	lo, hi   []float64   // the range of an entry: infinite where it is fixed
 	constant float64     // imputed whatever the entry; NaN if not
+	labels   *labels     // what encodes a label; nil of a number
 	size     int         // numbers of a record
+	outputs  int         // numbers that Transform writes
 	layout   Layout
 	shared   bool // one entry a group for all series
 	common   int  // the first entry of all series together, if there is one
@@ -33,8 +35,15 @@ type column struct {
 // newColumn joins a feature and its numbers, which are of so many series.
 func newColumn(f *Feature, l *Learned, series int) (column, error) {
 	c := column{Learned: *l, width: len(f.Scaler.Params()), given: l.Params, lo: l.Min, hi: l.Max,
-		constant: math.NaN(), size: f.Size(), layout: f.Layout(), shared: f.Shared(), target: f.Role == RoleTarget}
+		constant: math.NaN(), size: f.Size(), outputs: f.Size(), layout: f.Layout(), shared: f.Shared(), target: f.Role == RoleTarget}
 	var err error
+	if f.Encoding != nil {
+		if c.labels, err = newLabels(f.Encoding, l.Labels); err != nil {
+			return c, err
+		}
+		c.outputs = c.labels.outputs
+		return c, nil
+	}
 	if c.pre, err = Steps(f.Pre); err != nil {
 		return c, err
 	}

@@ -9,8 +9,8 @@ import (
 
 // An Example is one row that every reader of an artifact checks itself against:
 // raw numbers of a series, what Transform makes of them, and what Inverse makes
-// of that. Of an array it has some numbers, those at Picks of its size. Normalized
-// are in the order of the columns.
+// of that. Of an array it has some numbers, those at Picks of its size, and of a
+// label its code. Normalized are in the order of the columns.
 type Example struct {
 	Series     string   `json:"series"`           // empty if it is Pooled
 	Pooled     bool     `json:"pooled,omitempty"` // it is of a series that was not learned
@@ -66,7 +66,8 @@ func MostPicks(features int) int { return max(1, min(examplePicks, exampleWidth/
 // evenly spread over the names, the minimum, the mean, the maximum, a value
 // beyond the range, and a row with nothing in it; and, if there are numbers for it,
 // for a series that was not learned. Of fixed numbers the mean less the scale and
-// the mean and the scale stand for minimum and maximum.
+// the mean and the scale stand for minimum and maximum; of a label the first category,
+// the one in the middle and the last, an unknown label, and none.
 func (f *Frozen) Examples() []Example {
 	n := f.series.Len()
 	var examples []Example
@@ -91,14 +92,8 @@ func (f *Frozen) pools() bool {
 }
 
 func (f *Frozen) appendExamples(examples []Example, id int32) []Example {
-	for _, at := range []func(lo, mean, hi float64) float64{
-		func(lo, _, _ float64) float64 { return lo },
-		func(_, mean, _ float64) float64 { return mean },
-		func(_, _, hi float64) float64 { return hi },
-		func(lo, _, hi float64) float64 { return 2*hi - lo },
-		func(_, _, _ float64) float64 { return math.NaN() },
-	} {
-		examples = append(examples, f.example(id, at))
+	for row := range 5 {
+		examples = append(examples, f.example(id, row))
 	}
 	return examples
 }
@@ -115,16 +110,27 @@ func (f *Frozen) picked(id int32, do func(c *column, entry int)) {
 	}
 }
 
-func (f *Frozen) example(id int32, at func(lo, mean, hi float64) float64) Example {
+// example is the row with the given number.
+func (f *Frozen) example(id int32, row int) Example {
 	var raw []float64
 	f.picked(id, func(c *column, entry int) {
-		x := []float64{at(c.span(entry))}
+		x := []float64{c.samples(entry)[row]}
 		if c.undo(x); math.IsInf(x[0], 0) {
 			x[0] = math.NaN()
 		}
 		raw = append(raw, x[0])
 	})
 	return f.run(raw, id)
+}
+
+// samples returns what the rows hold of an entry.
+func (c *column) samples(entry int) [5]float64 {
+	if c.labels != nil {
+		last := c.labels.codes.Len() - 1
+		return [5]float64{0, float64(last / 2), float64(last), unknown, math.NaN()}
+	}
+	lo, mean, hi := c.span(entry)
+	return [5]float64{lo, mean, hi, 2*hi - lo, math.NaN()}
 }
 
 // span returns the smallest, the mean and the largest value of an entry.
@@ -143,18 +149,15 @@ func (f *Frozen) run(raw []float64, id int32) Example {
 	var y, targets []float64
 	members, i := map[*column]int{}, 0
 	f.picked(id, func(c *column, entry int) {
-		if c.member {
+		switch out := []float64(nil); {
+		case c.member:
 			members[c] = i
-		} else {
-			x := back[i : i+1]
-			c.number(x, raw[i], entry)
-			if c.target {
-				targets = append(targets, x[0])
-			} else {
-				y = append(y, x[0])
-			}
-			c.unscale(x, entry, 1)
-			c.undo(x)
+		case c.target:
+			out, back[i] = c.example(raw[i], entry)
+			targets = append(targets, out...)
+		default:
+			out, back[i] = c.example(raw[i], entry)
+			y = append(y, out...)
 		}
 		i++
 	})
@@ -166,6 +169,19 @@ func (f *Frozen) run(raw []float64, id int32) Example {
 		e.Series = string(f.series.Name(id))
 	}
 	return e
+}
+
+// example takes one number, or one label, through the column and back.
+func (c *column) example(raw float64, entry int) (y []float64, back float64) {
+	if c.labels != nil {
+		return c.labels.encoded(raw)
+	}
+	x := make([]float64, 1)
+	c.number(x, raw, entry)
+	y = append(y, x[0])
+	c.unscale(x, entry, 1)
+	c.undo(x)
+	return y, x[0]
 }
 
 // CheckExamples runs the rows again and returns an error at the first number
@@ -185,6 +201,9 @@ func (f *Frozen) CheckExamples(examples []Example) error {
 		for i, x := range e.Raw {
 			raw[i] = float64(x)
 		}
+		if err := f.checkCodes(raw, id); err != nil {
+			return fmt.Errorf("example of series %q: %w", e.Series, err)
+		}
 		got := f.run(raw, id)
 		if !same(got.Normalized, e.Normalized) || !same(got.Inverse, e.Inverse) {
 			return fmt.Errorf("example of series %q: normalized %v and back %v, the artifact says %v and %v",
@@ -192,6 +211,18 @@ func (f *Frozen) CheckExamples(examples []Example) error {
 		}
 	}
 	return nil
+}
+
+// checkCodes refuses an example whose labels are no codes.
+func (f *Frozen) checkCodes(raw []float64, id int32) (err error) {
+	i := 0
+	f.picked(id, func(c *column, _ int) {
+		if l := c.labels; l != nil && err == nil && !l.isCode(raw[i]) {
+			err = fmt.Errorf("a label of %v, which is no code: want null, -1, or a whole number from 0 to %d", raw[i], l.codes.Len()-1)
+		}
+		i++
+	})
+	return err
 }
 
 func numbers(x []float64) []Number {

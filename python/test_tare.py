@@ -1716,7 +1716,7 @@ def test_only_numpy():
     source = Path(tare.__file__).read_text(encoding="utf-8")
     modules = " ".join(re.findall(r"^ *(?:import|from) ([\w.]+)", source, re.M))
     assert modules == (
-        "tare __future__ argparse hashlib io json math os re struct sys zipfile "
+        "tare __future__ argparse hashlib io json math os re struct sys warnings zipfile "
         "collections.abc typing numpy numpy.typing"
     )
     assert not re.search(r"pickle|np\.load|eval\(|exec\(", source)

@@ -58,8 +58,8 @@ func newReader(s *schema.Schema) reader {
 // looked at.
 func (r *reader) begin(row *Row, m *Message) bool {
 	value := m.Value
-	if width, n := r.width(), len(r.places); len(row.Numbers) != width || len(row.Spans) != n {
-		row.Numbers, row.Spans = make([]float64, width), make([]Span, n)
+	if width, n := r.width(), len(r.places); len(row.Numbers) != width || len(row.Spans) != n || len(row.Labels) != r.labels {
+		row.Numbers, row.Spans, row.Labels = make([]float64, width), make([]Span, n), make([]Label, r.labels)
 	}
 	row.Series, row.Artifact = nil, nil
 	row.Time, row.Timed, row.Bad = 0, false, 0
@@ -69,6 +69,7 @@ func (r *reader) begin(row *Row, m *Message) bool {
 		r.filled[f] = false
 	}
 	clear(row.Spans)
+	clear(row.Labels)
 	clear(r.names)
 	r.row, r.m, r.value, r.text, r.found = row, m, value, r.text[:0], 0
 	if len(value) > r.limits.Value {
@@ -154,6 +155,17 @@ func (r *reader) setNumber(f int, x float64, span Span) {
 	} else {
 		r.setBad(BadRange, f, span, "")
 	}
+}
+
+// setLabel takes l as the value of feature f.
+func (r *reader) setLabel(f int, l Label, span Span) {
+	r.row.Spans[f] = span
+	if len(l.Text) > schema.MaxLabel {
+		r.setBad(BadRange, f, span, "")
+		return
+	}
+	r.row.Numbers[r.places[f].start] = 0
+	r.row.Labels[r.places[f].label] = l
 }
 
 // largest returns the greatest magnitude that a number may have.

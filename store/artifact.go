@@ -155,9 +155,11 @@ type body struct {
 	records   []uint64
 	learned   []frozen.Learned
 	landmarks []uint64 // of each feature, if its scaler is ragged
-	groups    []frozen.Group
-	whitened  []frozen.Whitened
-	numbers   []int // parameters of each group
+	// dictionaries are those of the features that are labels; nil of others.
+	dictionaries []*dictionary
+	groups       []frozen.Group
+	whitened     []frozen.Whitened
+	numbers      []int // parameters of each group
 }
 
 // newBody is the body of f, for writing.
@@ -174,6 +176,11 @@ func newBody(m *Manifest, f *frozen.Frozen) (*body, error) {
 		}
 		b.learned = append(b.learned, *l)
 		b.landmarks = append(b.landmarks, uint64(len(l.Params))/2)
+		var d *dictionary
+		if l.Labels != nil {
+			d = newDictionary(l.Labels)
+		}
+		b.dictionaries = append(b.dictionaries, d)
 	}
 	return b, nil
 }
@@ -184,6 +191,10 @@ func (b *body) arrays() []array {
 	for i := range b.features {
 		f, l := &b.features[i], &b.learned[i]
 		if f.Fixed != nil {
+			continue
+		}
+		if f.Encoding != nil {
+			all = append(all, b.labels(i)...)
 			continue
 		}
 		n := b.entries(f)
@@ -322,13 +333,19 @@ func landmarks(name string, l *frozen.Learned, n, half uint64) array {
 
 // measureBody makes the body of n series without its slices.
 func (c *container) measureBody(features []frozen.Feature, n int) (*body, error) {
-	b := &body{features: features, n: n, learned: make([]frozen.Learned, len(features)), landmarks: make([]uint64, len(features))}
+	b := &body{features: features, n: n, learned: make([]frozen.Learned, len(features)), landmarks: make([]uint64, len(features)),
+		dictionaries: make([]*dictionary, len(features))}
 	for i := range features {
-		if f := &features[i]; f.Scaler.Ragged() {
-			var err error
-			if b.landmarks[i], err = c.items(f.Name+"."+f.Scaler.Params()[0], f8); err != nil {
-				return nil, err
-			}
+		var err error
+		switch f := &features[i]; {
+		case f.Encoding != nil:
+			b.learned[i].Labels = new(frozen.Dictionary)
+			b.dictionaries[i], err = c.measureLabels(f)
+		case f.Scaler.Ragged():
+			b.landmarks[i], err = c.items(f.Name+"."+f.Scaler.Params()[0], f8)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return b, nil
@@ -347,6 +364,11 @@ func (c *container) readBody(b *body) error {
 			return err
 		}
 	}
+	for i, d := range b.dictionaries {
+		if d != nil {
+			d.fill(b.learned[i].Labels)
+		}
+	}
 	return nil
 }
 
@@ -354,6 +376,10 @@ func (c *container) readBody(b *body) error {
 func (b *body) allocate(feature int) {
 	f, l := &b.features[feature], &b.learned[feature]
 	if f.Fixed != nil {
+		return
+	}
+	if f.Encoding != nil {
+		b.allocateLabels(feature)
 		return
 	}
 	n := b.entries(f)

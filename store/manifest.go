@@ -17,8 +17,8 @@ import (
 )
 
 // Format is the newest version of the artifact's format. An artifact that has no
-// array, nothing of all series together, no exact quantiles, no target, nothing
-// whitened and no splits behind the cutoff is written in version 1, which every tare
+// array, no label, nothing of all series together, no exact quantiles, no target,
+// nothing whitened and no splits behind the cutoff is written in version 1, which every tare
 // reads.
 const Format = 2
 
@@ -30,8 +30,9 @@ type Manifest struct {
 	Pipeline string `json:"pipeline"`
 	Revision int    `json:"revision"`
 	fit.Plan
-	Columns    []string         `json:"columns"` // what Frozen.Transform writes
-	Ranges     []fit.Range      `json:"ranges"`  // the training stretch, by partition
+	Columns    []string         `json:"columns"`          // what Frozen.Transform writes
+	Widths     []int            `json:"widths,omitempty"` // how many of them each feature has: Frozen.Widths
+	Ranges     []fit.Range      `json:"ranges"`           // the training stretch, by partition
 	Incomplete Incomplete       `json:"complete,omitzero"`
 	Records    RecordCounts     `json:"records"`
 	Series     fit.SeriesCounts `json:"series"`

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -302,4 +303,111 @@ func TestExampleWhiten(t *testing.T) {
 	f("motion: zca of ax, ay, az, learned from 200 records with all members", "inspect", artifact, "--series", "m0")
 	f("motion_zca2", "explain", "-a", artifact, "one.jsonl")
 	f("verified: 400 records", "verify", "-a", artifact, "motors/a.jsonl")
+}
+
+// TestExampleCategories holds the columns of every record against the labels in
+// it, and inverse to give these back.
+func TestExampleCategories(t *testing.T) {
+	const example, artifact = "categories.yaml", "state/machines-1.npz"
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(5, 6))
+	states, faults := []string{"idle", "run", "stop"}, []string{"false", "true"}
+	programs := map[int]int{}
+	var lines []string
+	type truth struct {
+		state   string
+		program int
+		fault   string
+	}
+	var want []truth
+	for i := range 600 {
+		w := truth{states[r.IntN(3)], int(math.Exp(5 * r.Float64())), faults[r.IntN(2)]}
+		programs[w.program]++
+		want = append(want, w)
+		lines = append(lines, fmt.Sprintf(`{"machine":"m%d","ts":"2026-02-01T00:00:%02dZ","load":%d,"state":%q,"job":{"program":%d},"fault":%s}`,
+			i%3, i%60, r.IntN(9), w.state, w.program, w.fault))
+	}
+	lines = append(lines,
+		`{"machine":"m1","ts":"2026-03-02T00:00:00Z","load":1,"state":"melting","job":{"program":-7},"fault":true}`,
+		`{"machine":"m1","ts":"2026-03-02T00:00:01Z","load":1,"state":"idle","job":{"program":1},"fault":"perhaps"}`)
+	if err := os.Mkdir("machines", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "machines/a.jsonl", []byte(strings.Join(lines, "\n")))
+	_, says := tare(t, 0, "", "run", "-c", example)
+	if !strings.Contains(says, `msg="unknown label" feature=state label=melting source=a.jsonl/0/600`) || !strings.Contains(says, "1 rejected (label 1); 601 written (1 with an unknown label, 1 dead letters)") {
+		t.Errorf("run says %s", says)
+	}
+	if dead := string(readBytes(t, "rejected.jsonl")); !strings.Contains(dead, `label \"perhaps\" is none of the categories`) {
+		t.Errorf("the dead letter is %s", dead)
+	}
+	frequent := 0 // programs with a column of their own
+	var columns []string
+	out, _ := tare(t, 0, "", "inspect", artifact, "--columns")
+	for _, name := range strings.Fields(out) {
+		if strings.HasPrefix(name, "program_") {
+			columns = append(columns, name)
+		}
+	}
+	encoded := strings.Split(strings.TrimSpace(string(readBytes(t, "encoded.jsonl"))), "\n")
+	for i, line := range encoded {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatal(err)
+		}
+		w := truth{"melting", -7, "true"}
+		if i < len(want) {
+			w = want[i]
+		}
+		for _, s := range states {
+			if is := got["state_"+s] == 1.0; is != (s == w.state) {
+				t.Fatalf("%s: the column of %s is wrong", line, s)
+			}
+		}
+		own := fmt.Sprintf("program_%d", w.program)
+		if _, has := got[own]; !has {
+			own = "program_infrequent_sklearn"
+		} else if i < len(want) {
+			frequent++
+		}
+		for _, name := range columns {
+			if is := got[name] == 1.0; is != (name == own) {
+				t.Fatalf("%s: %s is wrong", line, name)
+			}
+		}
+		if is := got["fault"] == 1.0; is != (w.fault == "true") {
+			t.Fatalf("%s: the fault is wrong", line)
+		}
+	}
+	if n := mostOf(programs, 19, 3); frequent != n || len(columns) != 20 {
+		t.Errorf("%d records have one of %d columns, want %d and 20", frequent, len(columns), n)
+	}
+	out, _ = tare(t, 0, "", "inverse", "-a", artifact, "encoded.jsonl")
+	for i, line := range strings.Split(strings.TrimSpace(out), "\n")[:len(want)] {
+		if text := fmt.Sprintf(`"fault":%s,"state":%q`, want[i].fault, want[i].state); !strings.Contains(line, text) {
+			t.Fatalf("%s, want %s", line, text)
+		}
+	}
+	out, _ = tare(t, 0, "", "inspect", artifact)
+	if !strings.Contains(out, fmt.Sprintf("program: %d categories, %d of them infrequent: ", len(programs), len(programs)-19)) {
+		t.Errorf("inspect says %s", out)
+	}
+	tare(t, 0, "", "verify", "-a", artifact, "machines/a.jsonl")
+	tare(t, 3, "", "dry-run", "-c", example) // the outputs exist
+}
+
+// mostOf sums the n largest counts, of which each is at least least.
+func mostOf(counts map[int]int, n, least int) (sum int) {
+	var all []int
+	for _, c := range counts {
+		all = append(all, c)
+	}
+	slices.Sort(all)
+	for _, c := range all[len(all)-n:] {
+		if c < least {
+			return -1
+		}
+		sum += c
+	}
+	return sum
 }

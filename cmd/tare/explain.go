@@ -106,9 +106,14 @@ func (e *explainer) record(row *record.Row) error {
 	if id == frozen.Unknown && keyed(e.artifact.Frozen) {
 		fmt.Fprintf(e.out, "  unknown: not in the artifact, or fewer than %d training records; unknown_series is %s\n", m.MinSamples, m.Normalize.UnknownSeries)
 	}
-	x := row.Numbers
+	x, labels := row.Numbers, row.Labels
 	for i := range m.Features {
 		f := &m.Features[i]
+		if f.Encoding != nil {
+			e.label(i, &labels[0])
+			x, labels = x[1:], labels[1:]
+			continue
+		}
 		if id != frozen.Unknown || f.Shared() {
 			if err := e.feature(i, row.Series, x[:f.Size()], id); err != nil {
 				return err
