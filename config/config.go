@@ -291,6 +291,12 @@ func NewFeature(name string) Feature {
 	return Feature{Name: name, Field: name, Scaler: NewScaler("standard")}
 }
 
+// NewKafkaSource returns a topic with every default: brokers and topic are still to
+// be set.
+func NewKafkaSource() KafkaSource {
+	return KafkaSource{Cluster: Cluster{ClientID: "tare"}, Start: Start{At: "earliest"}}
+}
+
 // NewScaler returns a scaler with scikit-learn's defaults.
 func NewScaler(kind string) Scaler {
 	s := Scaler{Kind: kind}

@@ -44,7 +44,7 @@ func sourceKind(s *Source) kind {
 			key{name: "paths", kind: list(&s.File.Paths, "a list of paths", "", "", pattern), required: true,
 				doc: "paths and patterns (`*`, `?`, `[a-z]`); each file is a partition, in this order, those of a pattern sorted; `-` is standard input"},
 		)},
-		key{name: "kafka", alternative: true, doc: "read a topic", kind: optional(&s.Kafka, KafkaSource{Cluster: Cluster{ClientID: "tare"}, Start: Start{At: "earliest"}}, kafkaSourceKind)},
+		key{name: "kafka", alternative: true, doc: "read a topic", kind: optional(&s.Kafka, NewKafkaSource(), kafkaSourceKind)},
 	)
 }
 
