@@ -45,7 +45,7 @@ func newFeature(spec *frozen.Feature) (feature, error) {
 	f.scratch, f.run = make([]float64, f.size), make([]float64, f.layout.Share())
 	f.grow(f.shared)
 	var err error
-	f.pre, err = frozen.Steps(spec.Pre)
+	f.pre, err = spec.Steps()
 	return f, err
 }
 

@@ -32,7 +32,7 @@ func newColumn(f *Feature, l *Learned, series int) (column, error) {
 	c := column{Learned: *l, width: len(f.Scaler.Params()), given: l.Params, lo: l.Min, hi: l.Max,
 		constant: math.NaN(), size: f.Size(), layout: f.Layout(), shared: f.Shared()}
 	var err error
-	if c.pre, err = Steps(f.Pre); err != nil {
+	if c.pre, err = f.Steps(); err != nil {
 		return c, err
 	}
 	if c.step, err = scale.New(f.Scaler); err != nil {
@@ -47,7 +47,7 @@ func newColumn(f *Feature, l *Learned, series int) (column, error) {
 		v := []float64{f.Impute.Constant}
 		Apply(c.pre, v)
 		if c.constant = v[0]; math.IsNaN(c.constant) {
-			return c, fmt.Errorf("impute: constant %v is outside the domain of the pre-transforms", f.Impute.Constant)
+			return c, fmt.Errorf("impute: constant %v is outside the domain of the pre-transforms or the scaler", f.Impute.Constant)
 		}
 	}
 	return c, nil

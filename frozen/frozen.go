@@ -127,7 +127,7 @@ func (f *Frozen) Find(series []byte) int32 {
 // Shared; where it is Pooled, those that are neither Shared nor Pooled. dst and the
 // numbers of r must not overlap.
 //
-// A value beyond the training range, or outside the domain of a pre-transform,
+// A value beyond the training range, or outside the domain of a pre-transform or of the scaler,
 // is flagged OutOfRange, and an Unknown or Pooled series UnknownSeries unless all
 // features are Shared.
 func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record.Flags) {
@@ -195,7 +195,9 @@ func (f *Frozen) ExplainAt(feature, number int, x float64, id int32) Trace {
 	y := []float64{x}
 	for i := range c.pre {
 		Apply(c.pre[i:i+1], y)
-		t.Pre = append(t.Pre, y[0])
+		if i < len(f.features[feature].Pre) {
+			t.Pre = append(t.Pre, y[0])
+		}
 	}
 	t.In = y[0]
 	flags := c.number(y, x, entry)
