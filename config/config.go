@@ -31,6 +31,7 @@ type Config struct {
 	Record     Record
 	Features   []Feature
 	Scope      string // series, global: of the features that say nothing themselves
+	Whiten     []Whiten
 	Cutoff     Cutoff
 	Splits     []Split // behind Cutoff.EventTime, one after the other; none is live
 	Normalize  Normalize

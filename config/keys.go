@@ -25,6 +25,8 @@ func keys(c *Config) []key {
 		{name: "features", kind: list(&c.Features, "a list of features", Feature{Scaler: NewScaler("standard")}, describedFeature(), feature),
 			required: true, unless: "inverse", doc: "the numbers to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
 		{name: "scope", kind: choice(&c.Scope, scopes), unless: "inverse", doc: "what shares statistics: each `series` has its own, or all series together have one set, `global`, which also serves series that were not learned; a feature may say otherwise"},
+		{name: "whiten", unless: "inverse", kind: list(&c.Whiten, "a list of groups", Whiten{}, Whiten{Method: "pca", Whiten: true}, whitenKind), def: "nothing",
+			doc: "groups of features that are whitened together: the outputs of a group, which are not correlated, take the place of its members"},
 		{name: "cutoff", kind: cutoffKind(&c.Cutoff), required: true, unless: "inverse", doc: "where training ends; exactly one of `event_time`, `offsets`, `records`, `end` and `manual`"},
 		{name: "splits", unless: "inverse", kind: list(&c.Splits, "a list of splits", Split{}, Split{}, splitKind), doc: "names for the stretches behind `cutoff.event_time`, one after the other, in place of `live`: in the marks of records and for `{split}`", def: "none"},
 		{name: "normalize", kind: normalizeKind(&c.Normalize), doc: "policies of the normalize pass"},
@@ -33,7 +35,6 @@ func keys(c *Config) []key {
 		{name: "dead_letter", kind: deadLetterKind(&c.DeadLetter), doc: "where rejected records go, with the reason", def: "they are counted"},
 		{name: "state", kind: stateKind(&c.State), doc: "learned state on disk"},
 		{name: "http", kind: httpKind(&c.HTTP), doc: "what is served while a pipeline runs"},
-		{name: "whiten", later: "features are normalized one by one"},
 	}
 }
 

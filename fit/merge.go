@@ -249,7 +249,11 @@ func (m *Merged) Freeze() (*frozen.Frozen, error) {
 			return nil, err
 		}
 	}
-	return frozen.New(m.plan.Features, series, records, learned)
+	whitened, err := m.whiten()
+	if err != nil {
+		return nil, err
+	}
+	return frozen.NewWhitened(m.plan.Features, series, records, learned, m.plan.Whiten, whitened)
 }
 
 // freeze derives the parameters of one feature. records are those of each series.

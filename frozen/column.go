@@ -25,12 +25,15 @@ type column struct {
 	shared   bool // one entry a group for all series
 	common   int  // the first entry of all series together, if there is one
 	pools    bool // whether there is, for unknown series
+	member   bool // of a Group, which takes its place among the outputs
+	target   bool // its outputs stand last
+	from, to int  // of its first number in a record, and in what Transform writes
 }
 
 // newColumn joins a feature and its numbers, which are of so many series.
 func newColumn(f *Feature, l *Learned, series int) (column, error) {
 	c := column{Learned: *l, width: len(f.Scaler.Params()), given: l.Params, lo: l.Min, hi: l.Max,
-		constant: math.NaN(), size: f.Size(), layout: f.Layout(), shared: f.Shared()}
+		constant: math.NaN(), size: f.Size(), layout: f.Layout(), shared: f.Shared(), target: f.Role == RoleTarget}
 	var err error
 	if c.pre, err = f.Steps(); err != nil {
 		return c, err
@@ -104,12 +107,18 @@ func (c *column) transform(dst, x []float64, id int32) record.Flags {
 
 // number normalizes a number by itself.
 func (c *column) number(dst []float64, x float64, entry int) (flags record.Flags) {
+	flags = c.prepare(dst, x, entry)
+	c.step.Transform(dst, dst, c.params(entry, 1))
+	return flags
+}
+
+// prepare sets dst[0] to what the scaler is given of a number by itself.
+func (c *column) prepare(dst []float64, x float64, entry int) (flags record.Flags) {
 	dst[0] = x
 	Apply(c.pre, dst)
 	if v := dst[0]; !(c.lo[entry] <= v && v <= c.hi[entry]) {
 		flags = c.outside(dst, x, entry)
 	}
-	c.step.Transform(dst, dst, c.params(entry, 1))
 	return flags
 }
 

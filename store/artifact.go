@@ -100,7 +100,7 @@ func artifactSources(m *Manifest, f *frozen.Frozen) ([]source, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBody(f)
+	b, err := newBody(m, f)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +121,9 @@ func (c *container) readFrozen(m *Manifest) (*frozen.Frozen, error) {
 		return nil, err
 	}
 	b, err := c.measureBody(m.Features, names.series)
+	if err == nil {
+		err = c.measureGroups(b, m.Whiten)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +137,7 @@ func (c *container) readFrozen(m *Manifest) (*frozen.Frozen, error) {
 	if err := c.readBody(b); err != nil {
 		return nil, err
 	}
-	f, err := frozen.New(b.features, series, b.records, b.learned)
+	f, err := frozen.NewWhitened(b.features, series, b.records, b.learned, b.groups, b.whitened)
 	if err != nil {
 		return nil, refuse("%v", err)
 	}
@@ -152,11 +155,18 @@ type body struct {
 	records   []uint64
 	learned   []frozen.Learned
 	landmarks []uint64 // of each feature, if its scaler is ragged
+	groups    []frozen.Group
+	whitened  []frozen.Whitened
+	numbers   []int // parameters of each group
 }
 
 // newBody is the body of f, for writing.
-func newBody(f *frozen.Frozen) (*body, error) {
-	b := &body{features: f.Features(), n: f.Series().Len(), records: f.Records()}
+func newBody(m *Manifest, f *frozen.Frozen) (*body, error) {
+	b := &body{features: f.Features(), n: f.Series().Len(), records: f.Records(), groups: m.Whiten}
+	for k := range b.groups {
+		w := f.Whitened(k)
+		b.whitened, b.numbers = append(b.whitened, *w), append(b.numbers, len(w.Params))
+	}
 	for i := range b.features {
 		f, l := &b.features[i], f.Learned(i)
 		if learnsImpute(f) != (l.Impute != nil) && b.entries(f) > 0 {
@@ -195,6 +205,9 @@ func (b *body) arrays() []array {
 		} else {
 			all = append(all, params(f, n, l)...)
 		}
+	}
+	for k := range b.groups {
+		all = append(all, b.whitening(k)...)
 	}
 	return all
 }
@@ -331,6 +344,9 @@ func (c *container) readBody(b *body) error {
 	b.records = make([]uint64, b.n)
 	for i := range b.features {
 		b.allocate(i)
+	}
+	for k := range b.groups {
+		b.allocateGroup(k)
 	}
 	for _, a := range b.arrays() {
 		if err := c.load(&a); err != nil {

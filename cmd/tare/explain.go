@@ -117,6 +117,7 @@ func (e *explainer) record(row *record.Row) error {
 		}
 		x = x[f.Size():]
 	}
+	explainGroups(e.out, e.artifact, row, id)
 	return nil
 }
 
@@ -161,7 +162,11 @@ func (e *explainer) number(i int, series []byte, number int, x float64, id int32
 	if text := exactText(marksOf(l, entry)); text != "" {
 		e.line("quantiles", strings.TrimPrefix(text, ", "))
 	}
-	e.line("normalized", full(t.Normalized))
+	if e.artifact.Frozen.Member(i) {
+		e.line("whitened", "with others, see below")
+	} else {
+		e.line("normalized", full(t.Normalized))
+	}
 	if err := e.percentile(i, group, series, t.In); err != nil {
 		return err
 	}
