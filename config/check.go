@@ -15,6 +15,7 @@ func (r *reader) check(c *Config) {
 	r.checkFeatures(c)
 	r.checkRoles(c)
 	r.checkArrays(c)
+	r.checkWhiten(c)
 	r.checkBinary(c)
 	r.checkCutoff(c)
 	r.checkSplits(c)

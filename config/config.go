@@ -31,6 +31,7 @@ type Config struct {
 	Record     Record
 	Features   []Feature
 	Scope      string // series, global: of the features that say nothing themselves
+	Whiten     []Whiten
 	Cutoff     Cutoff
 	Splits     []Split // behind Cutoff.EventTime, one after the other; none is live
 	Normalize  Normalize
@@ -159,7 +160,7 @@ type Fixed struct {
 // A Scaler names a scaler and its options with scikit-learn's names. Options of
 // other kinds are zero.
 type Scaler struct {
-	Kind               string // none, standard, minmax, maxabs, robust, quantile
+	Kind               string // none, standard, minmax, maxabs, robust, quantile, yeo_johnson, box_cox, kbins
 	WithMean           bool
 	WithStd            bool
 	FeatureRange       *[2]float64
@@ -170,6 +171,9 @@ type Scaler struct {
 	UnitVariance       bool
 	NQuantiles         int
 	OutputDistribution string // uniform, normal
+	Standardize        bool
+	NBins              int
+	Strategy           string // uniform, quantile, kmeans
 }
 
 // A Pre is one step before the scaler.
@@ -310,6 +314,10 @@ func NewScaler(kind string) Scaler {
 		s.QuantileRange = &[2]float64{25, 75}
 	case "quantile":
 		s.NQuantiles, s.OutputDistribution = 1000, "uniform"
+	case "yeo_johnson", "box_cox":
+		s.Standardize = true
+	case "kbins":
+		s.NBins, s.Strategy = 5, "quantile"
 	}
 	return s
 }

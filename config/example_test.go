@@ -47,7 +47,7 @@ cutoff: {event_time: "2026-03-01 00:00:00"}
 	fmt.Println(err)
 	// Output:
 	// tare.yaml:3:11: pipeline: want a name of lower-case letters, digits and . _ - that starts with a letter or digit, 128 at most, got Plant-7
-	// tare.yaml:4:1: revison: unknown key; did you mean revision? accepted here: version, pipeline, revision, inverse, artifact, source, record, features, scope, cutoff, splits, normalize, output, sink, dead_letter, state, http
+	// tare.yaml:4:1: revison: unknown key; did you mean revision? accepted here: version, pipeline, revision, inverse, artifact, source, record, features, scope, whiten, cutoff, splits, normalize, output, sink, dead_letter, state, http
 	// tare.yaml:5:36: record.time.layout: want rfc3339, unix, unix_ms, unix_us, unix_ns or a layout of Go's time package such as "2006-01-02 15:04:05", got unix_sm; did you mean unix_ms?
 	// tare.yaml:6:38: features[1].quantile_range: belongs to scaler robust; scaler is standard here, which has with_mean, with_std and fixed
 	// tare.yaml:7:22: cutoff.event_time: want a time such as 2026-03-01T00:00:00Z, or a date such as 2026-03-01, from 1678 to 2261, got "2026-03-01 00:00:00"; did you mean 2026-03-01T00:00:00Z?

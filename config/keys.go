@@ -25,6 +25,8 @@ func keys(c *Config) []key {
 		{name: "features", kind: list(&c.Features, "a list of features", Feature{Scaler: NewScaler("standard")}, describedFeature(), feature),
 			required: true, unless: "inverse", doc: "the numbers to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
 		{name: "scope", kind: choice(&c.Scope, scopes), unless: "inverse", doc: "what shares statistics: each `series` has its own, or all series together have one set, `global`, which also serves series that were not learned; a feature may say otherwise"},
+		{name: "whiten", unless: "inverse", kind: list(&c.Whiten, "a list of groups", Whiten{}, Whiten{Method: "pca", Whiten: true}, whitenKind), def: "nothing",
+			doc: "groups of features that are whitened together: the outputs of a group, which are not correlated, take the place of its members"},
 		{name: "cutoff", kind: cutoffKind(&c.Cutoff), required: true, unless: "inverse", doc: "where training ends; exactly one of `event_time`, `offsets`, `records`, `end` and `manual`"},
 		{name: "splits", unless: "inverse", kind: list(&c.Splits, "a list of splits", Split{}, Split{}, splitKind), doc: "names for the stretches behind `cutoff.event_time`, one after the other, in place of `live`: in the marks of records and for `{split}`", def: "none"},
 		{name: "normalize", kind: normalizeKind(&c.Normalize), doc: "policies of the normalize pass"},
@@ -33,7 +35,6 @@ func keys(c *Config) []key {
 		{name: "dead_letter", kind: deadLetterKind(&c.DeadLetter), doc: "where rejected records go, with the reason", def: "they are counted"},
 		{name: "state", kind: stateKind(&c.State), doc: "learned state on disk"},
 		{name: "http", kind: httpKind(&c.HTTP), doc: "what is served while a pipeline runs"},
-		{name: "whiten", later: "features are normalized one by one"},
 	}
 }
 
@@ -152,6 +153,10 @@ func featureKeys(f *Feature) []key {
 		{name: "fixed", kind: optional(&f.Fixed, Fixed{}, fixedKind), only: with("standard"), def: "learned", doc: "numbers in place of learned ones, for every series: a value becomes (x - mean) / scale"},
 		{name: "n_quantiles", kind: integer(&s.NQuantiles, 1, 10_000), only: with("quantile"), doc: "landmarks of the mapping; at most the training records of a series"},
 		{name: "output_distribution", kind: choice(&s.OutputDistribution, []string{"uniform", "normal"}), only: with("quantile"), doc: "the distribution to map to"},
+		{name: "standardize", kind: boolean(&s.Standardize), only: with("yeo_johnson", "box_cox"), doc: "bring the transformed values to mean 0 and standard deviation 1"},
+		{name: "n_bins", kind: integer(&s.NBins, 2, 10_000), only: with("kbins"), doc: "bins; those too narrow are joined to a neighbor"},
+		{name: "strategy", kind: choice(&s.Strategy, []string{"uniform", "quantile", "kmeans"}), only: with("kbins"), doc: "what makes the bins: equal width (`uniform`), equal numbers of training values (`quantile`), or clusters of them (`kmeans`)"},
+		{name: "encode", later: "the output of kbins is the number of the bin, which scikit-learn calls ordinal"},
 		{name: "impute", kind: impute(&f.Impute), doc: "what is put out for a missing value: a training statistic of its series, or a constant; never learned", def: "nothing"},
 		{name: "shape", kind: shape(&f.Shape), def: "one number", doc: "the extents of an array, outermost first: nested lists in JSON, row-major in `binary`"},
 		{name: "per", kind: axis(&f.Per), only: sister{key: "shape"}, def: "each number has its own", doc: "what of an array shares statistics: the numbers with the same index of an axis, counted from 0, or with `none` the whole array"},
@@ -220,7 +225,7 @@ func fixedKind(f *Fixed) kind {
 
 func inPercent(a, b float64) bool { return 0 <= a && a <= b && b <= 100 }
 
-var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile"}
+var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile", "yeo_johnson", "box_cox", "kbins"}
 
 // scaler is the kind of a scaler; choosing one sets its defaults.
 func scaler(s *Scaler) kind {
@@ -263,6 +268,9 @@ func describedFeature() Feature {
 	f.Scaler.WithCentering, f.Scaler.WithScaling, f.Scaler.QuantileRange = robust.WithCentering, robust.WithScaling, robust.QuantileRange
 	quantile := NewScaler("quantile")
 	f.Scaler.NQuantiles, f.Scaler.OutputDistribution = quantile.NQuantiles, quantile.OutputDistribution
+	f.Scaler.Standardize = NewScaler("yeo_johnson").Standardize
+	kbins := NewScaler("kbins")
+	f.Scaler.NBins, f.Scaler.Strategy = kbins.NBins, kbins.Strategy
 	return f
 }
 

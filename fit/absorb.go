@@ -86,6 +86,11 @@ func (s *State) Absorb(o *State) error {
 				return fmt.Errorf("series %q, feature %q: %w", name, s.plan.Features[i].Name, err)
 			}
 		}
+		for i := range s.groups {
+			if g := &s.groups[i]; g.own > 0 {
+				g.absorb(g.first(into), &o.groups[i], g.first(from))
+			}
+		}
 	}
 	for i := range s.features {
 		f, g := &s.features[i], &o.features[i]
@@ -95,6 +100,11 @@ func (s *State) Absorb(o *State) error {
 		f.domain += g.domain
 		if f.distinct != nil {
 			f.distinct.Merge(g.distinct)
+		}
+	}
+	for i := range s.groups {
+		if g := &s.groups[i]; g.own == 0 {
+			g.absorb(0, &o.groups[i], 0)
 		}
 	}
 	return nil

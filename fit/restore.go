@@ -107,6 +107,9 @@ func (in *stateReader) head(s *State) (n int, domains []uint64, err error) {
 	for i := range s.features {
 		least += int64(s.features[i].own) * (8 + 2 + 3)
 	}
+	for i := range s.groups {
+		least += int64(s.groups[i].own) * leastGroup
+	}
 	switch {
 	case in.err != nil:
 		return 0, nil, in.err
@@ -123,6 +126,11 @@ func (in *stateReader) head(s *State) (n int, domains []uint64, err error) {
 		domains = append(domains, in.uint(8))
 		if err := in.common(&s.features[i]); err != nil {
 			return 0, nil, fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
+		}
+	}
+	for i := range s.groups {
+		if err := in.slots(&s.groups[i], 0, s.groups[i].shared()); err != nil {
+			return 0, nil, fmt.Errorf("group %q: %w", s.plan.Whiten[i].Name, err)
 		}
 	}
 	return int(series), domains, nil
@@ -167,6 +175,11 @@ func (in *stateReader) slot(s *State, seen []bool) error {
 	for i := range s.features {
 		if err := in.groups(&s.features[i], int32(slot), records); err != nil {
 			return fmt.Errorf("slot %d, feature %q: %w", slot, s.plan.Features[i].Name, err)
+		}
+	}
+	for i := range s.groups {
+		if err := in.whitening(&s.groups[i], int32(slot), records); err != nil {
+			return fmt.Errorf("slot %d, group %q: %w", slot, s.plan.Whiten[i].Name, err)
 		}
 	}
 	return nil
@@ -220,6 +233,13 @@ func (s *State) checkShared() error {
 			}
 			if err != nil {
 				return fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
+			}
+		}
+	}
+	for i := range s.groups {
+		for slot := range s.groups[i].shared() {
+			if err := s.groups[i].checkSlot(slot, records); err != nil {
+				return fmt.Errorf("group %q: %w", s.plan.Whiten[i].Name, err)
 			}
 		}
 	}

@@ -11,21 +11,24 @@ import (
 // those that were to change are written first; their names come in the order of
 // the slots. docs/format.md says what each number must be.
 //
-//	u8   version: 1, or 2 if the plan has an array, or a feature that all series
-//	     share or pool
+//	u8   version: 1, or 2 if the plan has an array, a feature that all series
+//	     share or pool, or features that are whitened
 //	u8   length of sketch.HashID, and its bytes
 //	u32  features
 //	u32  series
 //	u64  overflow
 //	     for each feature: u64 domain, of a number that is learned sketch.Distinct,
 //	       for each group of all series together: group
+//	     for each whitening that all series share: whitening
 //	     for each series:
 //	       u32  slot
 //	       u64  records
 //	            for each feature, for each group of the series: group
+//	            for each whitening of the series: whitening
 //	     for each series, by slot: u32 length of its name, and its bytes
 //
-// A group is u64 missing, u16 length of the accumulator, and its bytes.
+// A group is u64 missing, u16 length of the accumulator, and its bytes. A whitening
+// is u64 rows skipped, u32 length of the covariance, and its bytes.
 const (
 	stateVersion      = 1
 	arrayStateVersion = 2
@@ -33,6 +36,9 @@ const (
 
 // stateVersion returns the version of the states of a plan.
 func (p *Plan) stateVersion() byte {
+	if len(p.Whiten) > 0 {
+		return arrayStateVersion
+	}
 	for i := range p.Features {
 		if f := &p.Features[i]; f.Shape != nil || f.Shared() || f.Pooled {
 			return arrayStateVersion
@@ -79,6 +85,10 @@ func (s *State) appendHead(b []byte) []byte {
 			b, _ = f.distinct.AppendBinary(b)
 		}
 		b = f.appendSlots(b, 0, f.shared)
+	}
+	for i := range s.groups {
+		g := &s.groups[i]
+		b = g.appendSlots(b, 0, g.shared())
 	}
 	return b
 }
@@ -139,6 +149,10 @@ func (s *State) appendSlot(b []byte, slot int32) []byte {
 	for i := range s.features {
 		f := &s.features[i]
 		b = f.appendSlots(b, f.first(slot), f.own)
+	}
+	for i := range s.groups {
+		g := &s.groups[i]
+		b = g.appendSlots(b, g.first(slot), g.own)
 	}
 	return b
 }

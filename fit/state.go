@@ -11,6 +11,7 @@ import (
 
 	"tare/frozen"
 	"tare/record"
+	"tare/scale"
 	"tare/schema"
 	"tare/sketch"
 	"tare/welford"
@@ -21,6 +22,7 @@ import (
 type Plan struct {
 	Record     schema.Schema    `json:"record"`
 	Features   []frozen.Feature `json:"features"` // in the order of Record.Features
+	Whiten     []frozen.Group   `json:"whiten,omitempty"`
 	Cutoff     Cutoff           `json:"cutoff"`
 	MinSamples int              `json:"min_samples"` // training records a series needs
 	MaxSeries  int              `json:"max_series"`  // series kept; later ones are unknown
@@ -38,6 +40,9 @@ func (p *Plan) Validate() error {
 		if i > 0 && p.Features[i-1].Role == frozen.RoleTarget && p.Features[i].Role != frozen.RoleTarget {
 			return fmt.Errorf("feature %q stands behind the target %q, want targets last", p.Features[i].Name, p.Features[i-1].Name)
 		}
+	}
+	if err := frozen.CheckGroups(p.Features, p.Whiten); err != nil {
+		return err
 	}
 	if p.MinSamples < 1 || p.MaxSeries < 1 {
 		return fmt.Errorf("min_samples is %d and max_series %d, want at least 1", p.MinSamples, p.MaxSeries)
@@ -67,6 +72,7 @@ type State struct {
 	series   frozen.Series
 	records  []uint64
 	features []feature
+	groups   []group
 	distinct *sketch.Distinct // of the series
 	overflow uint64
 	parts    [][]part  // of the partitions absorbed, itself the first; nil for none
@@ -83,6 +89,9 @@ func NewState(plan *Plan) (*State, error) {
 			return nil, fmt.Errorf("feature %q: %w", plan.Features[i].Name, err)
 		}
 		s.features = append(s.features, f)
+	}
+	for i := range plan.Whiten {
+		s.groups = append(s.groups, newGroup(plan, &plan.Whiten[i]))
 	}
 	return s, nil
 }
@@ -105,6 +114,11 @@ func (s *State) Observe(row *record.Row) error {
 			return fmt.Errorf("series %q, feature %q: %w", row.Series, s.plan.Features[i].Name, err)
 		}
 		at += f.size
+	}
+	for i := range s.groups {
+		if err := s.groups[i].observe(slot, s.features); err != nil {
+			return fmt.Errorf("series %q, group %q: %w", row.Series, s.plan.Whiten[i].Name, err)
+		}
 	}
 	return nil
 }
@@ -131,6 +145,9 @@ func (s *State) addSlot() {
 	s.records = append(s.records, 0)
 	for i := range s.features {
 		s.features[i].grow(s.features[i].own)
+	}
+	for i := range s.groups {
+		s.groups[i].grow(s.groups[i].own)
 	}
 }
 
@@ -165,6 +182,12 @@ func BytesPerSeries(p *Plan) (state, artifact int) {
 		state += f.Groups() * stateBytes(f)
 		artifact += f.Groups() * artifactBytes(f)
 	}
+	for i := range p.Whiten {
+		if g := &p.Whiten[i]; !g.Shared() {
+			s, a := groupBytes(g)
+			state, artifact = state+s, artifact+a
+		}
+	}
 	return state, artifact
 }
 
@@ -176,12 +199,21 @@ func stateBytes(f *frozen.Feature) int {
 	return 8 + int(unsafe.Sizeof(welford.Running{}))
 }
 
+// mostLandmarks are the most points that a sketch's curve has.
+const mostLandmarks = 258
+
 // artifactBytes is what one group of a series costs in the artifact.
 func artifactBytes(f *frozen.Feature) int {
-	const landmarks = 258
-	n := 6*8 + 8*len(f.Scaler.Params())
+	each := 1
 	if f.Scaler.Ragged() {
-		n += 8 + 8*len(f.Scaler.Params())*(landmarks-1)
+		each = mostLandmarks
+		if f.Scaler.Kind == scale.KBins {
+			each = f.Scaler.NBins + 1
+		}
+	}
+	n := 6*8 + 8*len(f.Scaler.Params())*each
+	if f.Scaler.Ragged() {
+		n += 8
 	}
 	if f.Impute.Kind == frozen.ImputeMean || f.Impute.Kind == frozen.ImputeMedian {
 		n += 8

@@ -25,14 +25,17 @@ type column struct {
 	shared   bool // one entry a group for all series
 	common   int  // the first entry of all series together, if there is one
 	pools    bool // whether there is, for unknown series
+	member   bool // of a Group, which takes its place among the outputs
+	target   bool // its outputs stand last
+	from, to int  // of its first number in a record, and in what Transform writes
 }
 
 // newColumn joins a feature and its numbers, which are of so many series.
 func newColumn(f *Feature, l *Learned, series int) (column, error) {
 	c := column{Learned: *l, width: len(f.Scaler.Params()), given: l.Params, lo: l.Min, hi: l.Max,
-		constant: math.NaN(), size: f.Size(), layout: f.Layout(), shared: f.Shared()}
+		constant: math.NaN(), size: f.Size(), layout: f.Layout(), shared: f.Shared(), target: f.Role == RoleTarget}
 	var err error
-	if c.pre, err = Steps(f.Pre); err != nil {
+	if c.pre, err = f.Steps(); err != nil {
 		return c, err
 	}
 	if c.step, err = scale.New(f.Scaler); err != nil {
@@ -47,7 +50,7 @@ func newColumn(f *Feature, l *Learned, series int) (column, error) {
 		v := []float64{f.Impute.Constant}
 		Apply(c.pre, v)
 		if c.constant = v[0]; math.IsNaN(c.constant) {
-			return c, fmt.Errorf("impute: constant %v is outside the domain of the pre-transforms", f.Impute.Constant)
+			return c, fmt.Errorf("impute: constant %v is outside the domain of the pre-transforms or the scaler", f.Impute.Constant)
 		}
 	}
 	return c, nil
@@ -104,12 +107,18 @@ func (c *column) transform(dst, x []float64, id int32) record.Flags {
 
 // number normalizes a number by itself.
 func (c *column) number(dst []float64, x float64, entry int) (flags record.Flags) {
+	flags = c.prepare(dst, x, entry)
+	c.step.Transform(dst, dst, c.params(entry, 1))
+	return flags
+}
+
+// prepare sets dst[0] to what the scaler is given of a number by itself.
+func (c *column) prepare(dst []float64, x float64, entry int) (flags record.Flags) {
 	dst[0] = x
 	Apply(c.pre, dst)
 	if v := dst[0]; !(c.lo[entry] <= v && v <= c.hi[entry]) {
 		flags = c.outside(dst, x, entry)
 	}
-	c.step.Transform(dst, dst, c.params(entry, 1))
 	return flags
 }
 

@@ -9,7 +9,8 @@ import (
 
 // An Example is one row that every reader of an artifact checks itself against:
 // raw numbers of a series, what Transform makes of them, and what Inverse makes
-// of that. Of an array it has some numbers, those at Picks of its size.
+// of that. Of an array it has some numbers, those at Picks of its size. Normalized
+// are in the order of the columns.
 type Example struct {
 	Series     string   `json:"series"`           // empty if it is Pooled
 	Pooled     bool     `json:"pooled,omitempty"` // it is of a series that was not learned
@@ -135,19 +136,32 @@ func (c *column) span(entry int) (lo, mean, hi float64) {
 	return c.Min[entry], c.Mean[entry], c.Max[entry]
 }
 
-// run takes the numbers of an example through the columns and back, each by
-// itself. There are as many as picked.
+// run takes the numbers of an example through the columns and groups and back,
+// each by itself. There are as many as picked.
 func (f *Frozen) run(raw []float64, id int32) Example {
-	y, back := slices.Clone(raw), slices.Clone(raw)
-	i := 0
+	back := slices.Clone(raw)
+	var y, targets []float64
+	members, i := map[*column]int{}, 0
 	f.picked(id, func(c *column, entry int) {
-		c.number(y[i:i+1], raw[i], entry)
-		back[i] = y[i]
-		c.unscale(back[i:i+1], entry, 1)
-		c.undo(back[i : i+1])
+		if c.member {
+			members[c] = i
+		} else {
+			x := back[i : i+1]
+			c.number(x, raw[i], entry)
+			if c.target {
+				targets = append(targets, x[0])
+			} else {
+				y = append(y, x[0])
+			}
+			c.unscale(x, entry, 1)
+			c.undo(x)
+		}
 		i++
 	})
-	e := Example{Pooled: id == Pooled, Raw: numbers(raw), Normalized: numbers(y), Inverse: numbers(back)}
+	for k := range f.groups {
+		y = append(y, f.groups[k].example(back, raw, members, id)...)
+	}
+	e := Example{Pooled: id == Pooled, Raw: numbers(raw), Normalized: numbers(append(y, targets...)), Inverse: numbers(back)}
 	if !e.Pooled {
 		e.Series = string(f.series.Name(id))
 	}

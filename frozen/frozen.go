@@ -18,6 +18,8 @@ type Frozen struct {
 	series   *Series
 	records  []uint64
 	columns  []column
+	groups   []group
+	inputs   int
 	width    int
 	keyed    bool // some feature has statistics for each series
 }
@@ -52,8 +54,10 @@ func New(features []Feature, series *Series, records []uint64, learned []Learned
 }
 
 func (f *Frozen) append(c column) {
+	c.from, c.to = f.inputs, f.inputs
 	f.columns = append(f.columns, c)
-	f.width += c.size
+	f.inputs += c.size
+	f.width = f.inputs
 	f.keyed = f.keyed || !c.shared
 }
 
@@ -94,18 +98,31 @@ func (f *Frozen) Params(feature int, id int32) []float64 {
 	return c.params(c.first(id), c.layout.Groups)
 }
 
-// Columns returns the names of what Transform writes, targets last: one a number,
-// as scikit-learn's get_feature_names_out does, but an array's name once.
+// Columns returns the names of what Transform writes: one a number, as
+// scikit-learn's get_feature_names_out does, but an array's name once. Members of
+// groups are left out; the outputs of the groups follow the other features, and
+// targets stand last.
 func (f *Frozen) Columns() []string {
-	names := make([]string, len(f.features))
+	var names, targets []string
 	for i := range f.features {
-		names[i] = f.features[i].Name
+		switch c := &f.columns[i]; {
+		case c.target:
+			targets = append(targets, f.features[i].Name)
+		case !c.member:
+			names = append(names, f.features[i].Name)
+		}
 	}
-	return names
+	for i := range f.groups {
+		names = append(names, f.groups[i].columns()...)
+	}
+	return append(names, targets...)
 }
 
 // Width returns how many numbers Transform writes: an array's all.
 func (f *Frozen) Width() int { return f.width }
+
+// Inputs returns how many numbers a record has: an array's all.
+func (f *Frozen) Inputs() int { return f.inputs }
 
 // In place of the number of a series that was not learned.
 const (
@@ -122,27 +139,33 @@ func (f *Frozen) Find(series []byte) int32 {
 }
 
 // Transform writes the normalized numbers of r, a record of series id, to dst,
-// Width of them: the features in order, an array's numbers as they came. NaN is
-// missing. Where id is Unknown, all are missing but those of features that are
-// Shared; where it is Pooled, those that are neither Shared nor Pooled. dst and the
-// numbers of r must not overlap.
+// Width of them, in the order of Columns: an array's numbers as they came, the
+// outputs of a group in the place of its members. NaN is missing; a group of which a
+// member is missing is all missing. Where id is Unknown, all are missing but those of
+// features that are Shared; where it is Pooled, those that are neither Shared nor
+// Pooled. dst and the numbers of r must not overlap.
 //
-// A value beyond the training range, or outside the domain of a pre-transform,
+// A value beyond the training range, or outside the domain of a pre-transform or of the scaler,
 // is flagged OutOfRange, and an Unknown or Pooled series UnknownSeries unless all
 // features are Shared.
 func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record.Flags) {
 	if id < 0 && f.keyed {
 		flags = record.UnknownSeries
 	}
-	at := 0
 	for i := range f.columns {
 		c := &f.columns[i]
-		y, x := dst[at:at+c.size], r.Numbers[at:at+c.size]
-		if at += c.size; !c.serves(id) {
+		if c.member {
+			continue
+		}
+		y, x := dst[c.to:c.to+c.size], r.Numbers[c.from:c.from+c.size]
+		if !c.serves(id) {
 			missing(y)
 			continue
 		}
 		flags |= c.transform(y, x, id)
+	}
+	for i := range f.groups {
+		flags |= f.groups[i].transform(dst, r.Numbers, id)
 	}
 	return flags
 }
@@ -154,17 +177,23 @@ func missing(dst []float64) {
 }
 
 // Inverse writes to dst what Transform maps to y for series id, in the units of
-// the record. dst may be y. It copies the numbers that Transform has none for: where
-// id is Unknown, all but those of features that are Shared.
+// the record, Inputs of them. dst may be y if there are no groups. It copies the
+// numbers that Transform has none for: where id is Unknown, all but those of features
+// that are Shared; members of such groups are missing.
 func (f *Frozen) Inverse(dst, y []float64, id int32) {
-	copy(dst, y[:f.width])
-	at := 0
 	for i := range f.columns {
 		c := &f.columns[i]
-		if c.serves(id) {
-			c.inverse(dst[at:at+c.size], id)
+		if c.member {
+			continue
 		}
-		at += c.size
+		x := dst[c.from : c.from+c.size]
+		copy(x, y[c.to:c.to+c.size])
+		if c.serves(id) {
+			c.inverse(x, id)
+		}
+	}
+	for i := range f.groups {
+		f.groups[i].inverse(dst, y, id)
 	}
 }
 
@@ -195,7 +224,9 @@ func (f *Frozen) ExplainAt(feature, number int, x float64, id int32) Trace {
 	y := []float64{x}
 	for i := range c.pre {
 		Apply(c.pre[i:i+1], y)
-		t.Pre = append(t.Pre, y[0])
+		if i < len(f.features[feature].Pre) {
+			t.Pre = append(t.Pre, y[0])
+		}
 	}
 	t.In = y[0]
 	flags := c.number(y, x, entry)

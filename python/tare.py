@@ -117,18 +117,27 @@ class Scaler:
         with _Archive(data, self.id) as archive:
             self.manifest = archive.manifest()
             specs = _feature_specs(self.manifest)
-            body = archive.arrays(specs)
+            groups = _group_specs(self.manifest, specs)
+            body = archive.arrays(specs, groups)
         self.columns: list[str] = self.manifest["columns"]
-        self.inputs = [s.name for s in specs if s.role != "target"]
         self.targets = [s.name for s in specs if s.role == "target"]
+        self.inputs = self.columns[: len(self.columns) - len(self.targets)]
         self.series = SeriesNames(body["series.offsets"], body["series.bytes"])
         names = [name for s in specs for name in s.column_names()]
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
         self._records = body["series.records"]
         self._features = [_Feature(s, body) for s in specs]
+        self._groups = [_Group(g, self._features, body) for g in groups]
+        members = {m for g in groups for m in g.members}
+        plain = [f for f in self._features if f.spec.name not in members]
+        inputs = [f for f in plain if f.spec.role != "target"]
+        targets = plain[len(inputs) :]
+        self._outputs: list[Union[_Feature, _Group]] = [*inputs, *self._groups, *targets]
+        out = [name for f in self._outputs for name in f.spec.column_names()]
+        self._names_out = np.array(out, dtype=object)
         self.exact = {f.spec.name: f.exact for f in self._features if f.exact is not None}
-        self._pools = all(s.shared or s.pooled for s in specs)
+        self._pools = all(s.shared or s.pooled for s in specs) and all(g.shared for g in groups)
         self._pooled = self.manifest["normalize"]["unknown_series"] == "pooled"
         self._keyed = bool(self.manifest["record"].get("series", {}).get("fields"))
         self._reject = self.manifest["record"].get("bad_value") != "missing"
@@ -146,8 +155,10 @@ class Scaler:
         """Return the names of the output columns; the argument is not read.
 
         They are those of ``feature_names_in_``: an array has a name for each number.
+        The members of a group that is whitened are left out, and its outputs follow
+        the other features, before the targets: motion_pca0, motion_pca1, ...
         """
-        return self.feature_names_in_.copy()
+        return self._names_out.copy()
 
     def transform(
         self,
@@ -168,9 +179,9 @@ class Scaler:
         it is one column, (n, *shape). If it is the only feature, X may be (n,
         *shape), and the result is too.
 
-        columns names the features that X holds and the result is to hold, in that
-        order; all by default. Where a model serves there is no target yet: name
-        ``inputs``.
+        columns names what the result is to hold, in that order; all by default. X
+        then has the features that it is made of alone, in the same order. Where a
+        model serves there is no target yet: name ``inputs``.
 
         series is the name of the series that all rows belong to, or one name
         for each row. Where records have no series it can be left out.
@@ -183,11 +194,20 @@ class Scaler:
         A magnitude above 1e150 is a ValueError, or missing if the artifact says
         ``bad_value: missing``.
         """
-        features = self._picked(columns)
+        outputs = self._outputs if columns is None else self._named(list(columns))
+        features = self._features
+        if columns is not None:
+            features = [m for f in outputs for m in f.members()]
         x, shape = _matrix(X, [f.spec for f in features])
         x = self._admit(x, features)
         ids = self._ids(series, len(x), unknown)
-        return _by_block(x, ids, [(f, f.transform) for f in features]).reshape(shape)
+        target = _spans([f.spec.size for f in outputs])
+        place = dict(zip(features, _spans([f.spec.size for f in features])))
+        parts = [
+            _Part(f.spec, _columns_of(f, place), at, f.forward) for f, at in zip(outputs, target)
+        ]
+        out = _by_block(x, ids, parts, sum(f.spec.size for f in outputs))
+        return out if any(isinstance(f, _Group) for f in outputs) else out.reshape(shape)
 
     def inverse_transform(
         self,
@@ -201,13 +221,41 @@ class Scaler:
 
         Y has a column for each of ``columns``, which are all by default, and one
         for each number of an array; name ``targets`` to map predictions back. The
-        result has the same shape. What was clipped comes back as the bound, and rows
-        of a series that was not learned as for ``transform``.
+        result has the same shape. The outputs of a group that is whitened are named
+        all or none of them; its members come back in the order of
+        ``feature_names_in_``, and in their place among ``columns`` if those are
+        given. What was clipped comes back as the bound, and rows of a series that
+        was not learned as for ``transform``.
         """
-        features = self._picked(columns)
-        y, shape = _matrix(Y, [f.spec for f in features])
+        outputs = self._outputs if columns is None else self._named(list(columns))
+        y, shape = _matrix(Y, [c for f in outputs for c in f.columns()])
         ids = self._ids(series, len(y), unknown)
-        return _by_block(y, ids, [(f, f.inverse) for f in features]).reshape(shape)
+        source = _spans([f.spec.size for f in outputs])
+        if columns is None:
+            place = dict(zip(self._features, _spans([f.spec.size for f in self._features])))
+            target = [_columns_of(f, place) for f in outputs]
+        else:
+            target = _spans([sum(m.spec.size for m in f.members()) for f in outputs])
+        parts = [_Part(f.spec, *at, f.backward) for f, *at in zip(outputs, source, target)]
+        width = sum(m.spec.size for f in outputs for m in f.members())
+        out = _by_block(y, ids, parts, width)
+        return out if any(isinstance(f, _Group) for f in outputs) else out.reshape(shape)
+
+    def _named(self, columns: list[str]) -> list[Union[_Feature, _Group]]:
+        """Return what has columns of these names, a group where all of its are named."""
+        owner = {c.name: f for f in self._outputs for c in f.columns()}
+        outputs = []
+        while columns:
+            if columns[0] not in owner:
+                want = ", ".join(self.columns)
+                raise ValueError(f"no column {columns[0]!r}, want some of {want}")
+            output = owner[columns[0]]
+            names = [c.name for c in output.columns()]
+            if columns[: len(names)] != names:
+                raise ValueError(f"column {columns[0]!r} alone, want {', '.join(names)}")
+            outputs.append(output)
+            columns = columns[len(names) :]
+        return outputs
 
     def known(self, series: Names) -> NDArray[np.bool_]:
         """Return whether each series was learned; a single bool for one name."""
@@ -221,12 +269,15 @@ class Scaler:
 
         The statistics are those of the values after the pre-transforms. Of an
         array they are arrays with an item for each group. The landmarks of a
-        quantile scaler are arrays; a list of them for the groups of an array.
+        quantile scaler are arrays; a list of them for the groups of an array. Of a
+        group that is whitened they are the count of rows, the mean, the matrix
+        whiten, (outputs, members), and its inverse unwhiten.
 
         Raises UnknownSeriesError.
         """
         if series is None and self._pools:
-            return {f.spec.name: f.learned(len(self.series)) for f in self._features}
+            everything = [*self._features, *self._groups]
+            return {f.spec.name: f.learned(len(self.series)) for f in everything}
         if series is None:
             raise UnknownSeriesError("")
         at = self.series.ids(series)
@@ -234,15 +285,7 @@ class Scaler:
             raise TypeError(f"learned takes the name of one series, not {series!r}")
         if at < 0:
             raise UnknownSeriesError(str(series))
-        return {f.spec.name: f.learned(int(at)) for f in self._features}
-
-    def _picked(self, columns: Optional[Sequence[str]]) -> list[_Feature]:
-        """Return the features of these names, all for None."""
-        columns = self.columns if columns is None else list(columns)
-        for name in columns:
-            if name not in self.columns:
-                raise ValueError(f"no column {name!r}, want some of {', '.join(self.columns)}")
-        return [self._features[self.columns.index(name)] for name in columns]
+        return {f.spec.name: f.learned(int(at)) for f in [*self._features, *self._groups]}
 
     def _admit(self, x: Floats, features: list[_Feature]) -> Floats:
         """Return x without the magnitudes that the artifact has no numbers for."""
@@ -287,27 +330,46 @@ class Scaler:
         return np.where(ids < 0, len(self.series), ids) if unknown == "pooled" else ids
 
 
-def _by_block(
-    x: Floats, ids: Ints, steps: list[tuple[_Feature, Callable[[Floats, Ints], Floats]]]
-) -> Floats:
-    """Run the columns of each feature through its step, in blocks that fit a cache."""
-    out = np.full(x.shape, np.nan)
-    end = 0
+_Columns = Union[slice, list[int]]  #: of a table
+
+
+class _Part(NamedTuple):
+    """Some columns of a table, and what makes others of them."""
+
+    spec: Union[_Spec, _GroupSpec]
+    source: _Columns
+    target: _Columns
+    step: Callable[[Floats, Ints], Floats]
+
+
+def _spans(sizes: list[int]) -> list[slice]:
+    """Return the columns of things that lie one behind the other."""
+    ends = np.cumsum([0, *sizes]).tolist()
+    return [slice(a, b) for a, b in zip(ends, ends[1:])]
+
+
+def _columns_of(f: Union[_Feature, _Group], place: dict[_Feature, slice]) -> _Columns:
+    """Return the columns of a feature, or of the members of a group."""
+    if isinstance(f, _Feature):
+        return place[f]
+    return [place[m].start for m in f.members()]
+
+
+def _by_block(x: Floats, ids: Ints, parts: list[_Part], width: int) -> Floats:
+    """Run the columns of each part through its step, in blocks that fit a cache."""
+    out = np.full((len(x), width), np.nan)
     with np.errstate(all="ignore"):
-        for feature, step in steps:
-            spec, end = feature.spec, end + feature.spec.size
-            columns = slice(end - spec.size, end)
-            if not spec.shared and not np.any(ids >= 0):
+        for part in parts:
+            if not part.spec.shared and not np.any(ids >= 0):
                 continue
-            block = max(1, _BLOCK // spec.size)
+            block = max(1, _BLOCK // part.spec.weight)
             for start in range(0, len(x), block):
                 rows = slice(start, start + block)
-                numbers = x[rows, columns] + 0.0  # a copy, in which -0 is 0 as in records
-                at = feature.entries(ids[rows])  # -1 reads the last entry, see below
-                numbers = numbers.reshape(len(at), *spec.layout)
-                out[rows, columns] = step(numbers, at).reshape(len(at), spec.size)
-            if not spec.shared:
-                out[ids < 0, columns] = np.nan
+                numbers = x[rows, part.source] + 0.0  # a copy, in which -0 is 0 as in records
+                out[rows, part.target] = part.step(numbers, ids[rows])  # -1 reads the last series
+            if not part.spec.shared:
+                unknown = np.flatnonzero(ids < 0)
+                out[np.ix_(unknown, np.arange(width)[part.target])] = np.nan
     return out
 
 
@@ -520,6 +582,11 @@ class _Spec(NamedTuple):
         return math.prod(self.shape)
 
     @property
+    def weight(self) -> int:
+        """Numbers that a row takes."""
+        return self.size
+
+    @property
     def layout(self) -> tuple[int, ...]:
         """An array as outer, groups, inner: those with the same middle index share statistics.
 
@@ -565,7 +632,7 @@ class _Spec(NamedTuple):
 
     @property
     def ragged(self) -> bool:
-        return self.kind == "quantile"
+        return self.kind in ("quantile", "kbins")
 
     @property
     def learns_impute(self) -> bool:
@@ -597,7 +664,7 @@ class _Feature:
             if np.isnan(self.constant):
                 raise ArtifactError(
                     f"feature {spec.name!r}: impute: constant {spec.constant} "
-                    "is outside the domain of the pre-transforms"
+                    "is outside the domain of the pre-transforms or the scaler"
                 )
 
     def first(self, ids: Ints) -> Ints:
@@ -613,21 +680,45 @@ class _Feature:
             return first
         return first[:, None, None, None] + np.arange(self.spec.groups)[:, None]
 
+    def members(self) -> list[_Feature]:
+        return [self]
+
+    def columns(self) -> list[_Spec]:
+        """Return what transform writes."""
+        return [self.spec]
+
+    def forward(self, x: Floats, ids: Ints) -> Floats:
+        """Transform rows of series."""
+        at = self.entries(ids)
+        return self.transform(x.reshape(len(at), *self.spec.layout), at).reshape(len(at), -1)
+
+    def backward(self, y: Floats, ids: Ints) -> Floats:
+        """Take rows of series back."""
+        at = self.entries(ids)
+        return self.inverse(y.reshape(len(at), *self.spec.layout), at).reshape(len(at), -1)
+
     def prepare(self, x: Floats) -> Floats:
         for pre in self.spec.pre:
             x = pre.forward(x)
         return x
 
-    def transform(self, x: Floats, at: Ints) -> Floats:
+    def filled(self, x: Floats, at: Ints) -> Floats:
+        """Return what the scaler is given."""
         x = self.prepare(x)
         if self.spec.learns_impute:
             x = np.where(np.isnan(x), self.impute[at], x)
         elif self.spec.impute:
             x = np.where(np.isnan(x), self.constant, x)
-        return self._scale(self.step.transform, x, at)
+        return x
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        return self._scale(self.step.transform, self.filled(x, at), at)
 
     def inverse(self, y: Floats, at: Ints) -> Floats:
-        x = self._scale(self.step.inverse, y, at)
+        return self.undo(self._scale(self.step.inverse, y, at))
+
+    def undo(self, x: Floats) -> Floats:
+        """Return what the pre-transforms map to x."""
         for pre in reversed(self.spec.pre):
             x = pre.inverse(x)
         return x
@@ -661,6 +752,93 @@ class _Feature:
             else:
                 numbers[name] = array[int(self.offsets[at]) : int(self.offsets[at + 1])]
         return numbers
+
+
+class _GroupSpec(NamedTuple):
+    """How the manifest says that features are whitened together."""
+
+    name: str
+    method: str
+    members: list[str]  # names of features
+    size: int  # outputs
+    shared: bool  # whether all series, also unknown ones, share the projection
+
+    @property
+    def weight(self) -> int:
+        return self.numbers
+
+    @property
+    def numbers(self) -> int:
+        """Parameters of an entry: means, W and B."""
+        return len(self.members) * (1 + 2 * self.size)
+
+    def column_names(self) -> list[str]:
+        return [f"{self.name}_{self.method}{i}" for i in range(self.size)]
+
+    def n_entries(self, n_series: int) -> int:
+        return 1 if self.shared else n_series
+
+
+class _Output(NamedTuple):
+    """One output of a group."""
+
+    name: str
+    shape: tuple[int, ...] = ()
+    size: int = 1
+
+    def column_names(self) -> list[str]:
+        return [self.name]
+
+    def title(self) -> str:
+        return self.name
+
+
+class _Group:
+    """Features that are whitened together: z = W (x - mean), and back x = B z + mean."""
+
+    def __init__(self, spec: _GroupSpec, features: list[_Feature], body: dict[str, NDArray]):
+        self.spec = spec
+        named = {f.spec.name: f for f in features}
+        self._members = [named[name] for name in spec.members]
+        self.count = body[f"{spec.name}.count"]
+        self.params = body[f"{spec.name}.whiten"].reshape(len(self.count), spec.numbers)
+
+    def members(self) -> list[_Feature]:
+        return self._members
+
+    def columns(self) -> list[_Output]:
+        return [_Output(name) for name in self.spec.column_names()]
+
+    def _split(self, ids: Ints) -> tuple[Floats, Floats, Floats]:
+        """Return the means, W and B of rows, or of all where series share them."""
+        p = self.params if self.spec.shared else self.params[ids]
+        d, k = len(self._members), self.spec.size
+        w, b = p[:, d : d + d * k], p[:, d + d * k :]
+        return p[:, :d], w.reshape(len(p), k, d), b.reshape(len(p), d, k)
+
+    def forward(self, x: Floats, ids: Ints) -> Floats:
+        mean, w, _ = self._split(ids)
+        members = [f.filled(x[:, i], f.first(ids)) for i, f in enumerate(self._members)]
+        centered = np.stack(members, axis=1) - mean
+        return _sum_products(centered, w)
+
+    def backward(self, z: Floats, ids: Ints) -> Floats:
+        mean, _, b = self._split(ids)
+        x = _sum_products(z, b) + mean
+        return np.stack([f.undo(x[:, i]) for i, f in enumerate(self._members)], axis=1)
+
+    def learned(self, series: int) -> dict[str, Any]:
+        at = 0 if self.spec.shared else series
+        mean, w, b = self._split(np.array([at]))
+        return {"count": self.count[at].item(), "mean": mean[0], "whiten": w[0], "unwhiten": b[0]}
+
+
+def _sum_products(x: Floats, m: Floats) -> Floats:
+    """Return m x of each row, summed from the first column to the last as in Go."""
+    z = np.zeros((len(x), m.shape[1]))
+    for j in range(m.shape[2]):
+        z += x[:, j : j + 1] * m[:, :, j]
+    return z
 
 
 def _marks(name: str, body: dict[str, NDArray]) -> NDArray[np.bool_]:
@@ -738,6 +916,106 @@ def _bound(x: Floats, low: float, high: float) -> Floats:
 # BOUNDS_THRESHOLD. The ends of that output are the quantiles of it less 2^-52.
 _MARGIN = 1e-7
 _LOWEST, _HIGHEST = -5.199337582605575, 5.19933758270342
+
+
+class _Power:
+    """yeo_johnson and box_cox: (bend(x) - mean) / scale."""
+
+    def __init__(
+        self,
+        bend: Callable[[Floats, Floats], Floats],
+        unbend: Callable[[Floats, Floats], Floats],
+        power: Floats,
+        mean: Floats,
+        scale: Floats,
+    ):
+        self.bend, self.unbend = bend, unbend
+        self.power, self.mean, self.scale = power, mean, scale
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        return (self.bend(x, self._powers(x, at)) - self.mean[at]) / self.scale[at]
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        return self.unbend(y * self.scale[at] + self.mean[at], self._powers(y, at))
+
+    def _powers(self, x: Floats, at: Ints) -> Floats:
+        return np.broadcast_to(self.power[at], x.shape)
+
+
+_EPSILON = 2.0**-52
+
+
+def _bend(u: Floats, power: Floats) -> Floats:
+    """Return (e^(power u) - 1) / power, u where that is 0."""
+    return np.where(np.abs(power) < _EPSILON, u, _expm1(power * u) / power)
+
+
+def _unbend(y: Floats, power: Floats) -> Floats:
+    return np.where(np.abs(power) < _EPSILON, y, _log1p(power * y) / power)
+
+
+def _yeo_johnson(x: Floats, power: Floats) -> Floats:
+    below = x < 0
+    y = _bend(_log1p(np.abs(x)), np.where(below, 2 - power, power))
+    return np.where(power == 1, x, np.where(below, -y, y))
+
+
+def _yeo_johnson_inverse(y: Floats, power: Floats) -> Floats:
+    below = y < 0
+    x = _expm1(_unbend(np.abs(y), np.where(below, 2 - power, power)))
+    return np.where(power == 1, y, np.where(below, -x, x))
+
+
+def _box_cox(x: Floats, power: Floats) -> Floats:
+    return _bend(_log(x), power)
+
+
+def _box_cox_inverse(y: Floats, power: Floats) -> Floats:
+    return _exp(_unbend(y, power))
+
+
+def _box_cox_shifted(x: Floats, power: Floats) -> Floats:
+    """Return Box and Cox's y, but x, not x - 1, for a power of 1: the mean takes up the rest."""
+    return np.where(power == 1, _positive(x), _box_cox(x, power))
+
+
+def _box_cox_shifted_inverse(y: Floats, power: Floats) -> Floats:
+    return np.where(power == 1, _positive(y), _box_cox_inverse(y, power))
+
+
+def _positive(x: Floats) -> Floats:
+    """Return x where it is above 0."""
+    return np.where(x <= 0, np.nan, x)
+
+
+def _unchanged(y: Floats) -> Floats:
+    return y
+
+
+class _KBins:
+    """kbins: the number of the bin; each bin has its lower edge.
+
+    offsets, (n_series + 1,), say where the edges of each series lie.
+    """
+
+    def __init__(self, offsets: NDArray, edges: Floats):
+        self.first = offsets[:-1].astype(np.int64)
+        self.bins = np.diff(offsets.astype(np.int64)) - 1
+        self.edges = edges
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        out = np.full(x.shape, np.nan)
+        rows = np.flatnonzero((self.bins[at] > 0) & ~np.isnan(x))
+        first = self.first[at[rows]]
+        out[rows] = _segment(self.edges, x[rows], first, self.bins[at[rows]]) - first
+        return out
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        out = np.full(y.shape, np.nan)
+        rows = np.flatnonzero((y > -1) & (y < self.bins[at]))
+        i = self.first[at[rows]] + y[rows].astype(np.int64)
+        out[rows] = (self.edges[i + 1] + self.edges[i]) * 0.5
+        return out
 
 
 class _Quantile:
@@ -859,6 +1137,16 @@ def _make_quantile(f: _Feature) -> _Quantile:
     return _Quantile(f.offsets, *f.params, f.spec.scaler["output_distribution"] == "normal")
 
 
+def _make_yeo_johnson(f: _Feature) -> _Power:
+    return _Power(_yeo_johnson, _yeo_johnson_inverse, *f.params)
+
+
+def _make_box_cox(f: _Feature) -> _Power:
+    if f.spec.scaler.get("standardize"):
+        return _Power(_box_cox_shifted, _box_cox_shifted_inverse, *f.params)
+    return _Power(_box_cox, _box_cox_inverse, *f.params)
+
+
 _KINDS = {
     "none": _Kind((), lambda f: _Identity()),
     "standard": _Kind(("mean", "scale"), lambda f: _Linear(*f.params)),
@@ -866,7 +1154,11 @@ _KINDS = {
     "maxabs": _Kind(("scale",), _make_maxabs),
     "robust": _Kind(("center", "scale"), lambda f: _Linear(*f.params)),
     "quantile": _Kind(("references", "quantiles"), _make_quantile),
+    "yeo_johnson": _Kind(("lambda", "mean", "scale"), _make_yeo_johnson),
+    "box_cox": _Kind(("lambda", "mean", "scale"), _make_box_cox),
+    "kbins": _Kind(("bin_edges",), lambda f: _KBins(f.offsets, *f.params)),
 }
+_NEWER = ("yeo_johnson", "box_cox", "kbins")  # kinds that version 1 of the format does not know
 
 
 class _Affine:
@@ -945,8 +1237,8 @@ class _Archive:
         _check_manifest(manifest)
         return manifest
 
-    def arrays(self, specs: list[_Spec]) -> dict[str, NDArray]:
-        """Read what a file with these features holds, and nothing else may."""
+    def arrays(self, specs: list[_Spec], groups: list[_GroupSpec]) -> dict[str, NDArray]:
+        """Read what a file with these features and groups holds, and nothing else may."""
         n_series = self._items("series.offsets", 8) - 1
         layout = [
             ("series.offsets", "<u8", n_series + 1),
@@ -955,6 +1247,9 @@ class _Archive:
         ]
         for spec in specs:
             layout += self._layout(spec, n_series)
+        for g in groups:
+            n = g.n_entries(n_series)
+            layout += [(f"{g.name}.count", "<u8", n), (f"{g.name}.whiten", "<f8", n * g.numbers)]
         want = sorted([f"{name}.npy" for name, _, _ in layout] + ["manifest.json"], key=str.encode)
         got = [m.filename for m in self._zip.infolist()]
         odd = sorted(set(want) ^ set(got))
@@ -1068,9 +1363,12 @@ def _check_manifest(m: Any) -> None:
 
 def _feature_specs(m: dict) -> list[_Spec]:
     specs = [_feature_spec(at, f) for at, f in _objects(m, "", "features")]
-    newer = any(s.shape or s.shared or s.pooled or s.exact or s.role for s in specs)
-    if m["format"] == 1 and (newer or "splits" in m):
+    newer = any(
+        s.shape or s.shared or s.pooled or s.exact or s.role or s.kind in _NEWER for s in specs
+    )
+    if m["format"] == 1 and (newer or "splits" in m or m.get("whiten")):
         news = "arrays, what all series share or pool, exact quantiles, targets, splits"
+        news += ", features that are whitened, " + ", ".join(_NEWER)
         raise _wrong("format", 1, f"{FORMAT} for {news}")
     roles = [s.role for s in specs]
     if roles != sorted(roles):
@@ -1083,15 +1381,51 @@ def _feature_specs(m: dict) -> list[_Spec]:
         raise ArtifactError(
             f"manifest.json: the names of the features are not unique: {', '.join(names)}"
         )
-    if m.get("columns") != names:
-        raise ArtifactError(f"manifest.json: columns are {m.get('columns')!r}, want {names!r}")
     return specs
+
+
+def _group_specs(m: dict, specs: list[_Spec]) -> list[_GroupSpec]:
+    """Return the groups, and check the columns, which tell how many outputs each has."""
+    left = {s.name: s for s in specs}
+    groups = []
+    for at, g in _objects(m, "", "whiten", []):
+        name, method = _get(g, at, "name", str), _get(g, at, "method", str)
+        members, scope = _get(g, at, "features", list), _get(g, at, "scope", str, "")
+        if method not in ("pca", "zca", "zca_cor", "cholesky"):
+            raise _wrong(f"{at}.method", method, "pca, zca, zca_cor or cholesky")
+        if name in ["series", *(s.name for s in specs), *(other.name for other in groups)]:
+            raise _wrong(f"{at}.name", name, "a name that nothing else has")
+        if not members:
+            raise _wrong(f"{at}.features", members, "at least one")
+        for member in members:
+            spec = left.pop(member, None) if isinstance(member, str) else None
+            if spec is None or spec.shape or spec.fixed or spec.kind not in ("none", "standard"):
+                raise _wrong(f"{at}.features", members, "numbers, none and standard, of no other group")
+            if spec.scope != scope:
+                raise _wrong(f"{at}.scope", scope, f"that of {member!r}, {spec.scope!r}")
+            if spec.role:
+                raise _wrong(f"{at}.features", members, f"no target, as {member!r} is")
+        groups.append(_GroupSpec(name, method, members, 0, scope == "global"))
+    inputs = [name for name, spec in left.items() if spec.role != "target"]
+    rest = _get(m, "", "columns", list)[len(inputs) :]
+    for i, g in enumerate(groups):
+        all_names = g._replace(size=len(g.members)).column_names()
+        size = sum(1 for a, b in zip(all_names, rest) if a == b)
+        groups[i] = g._replace(size=max(size, 1))
+        rest = rest[size:]
+    targets = list(left)[len(inputs) :]
+    names = [*inputs, *(name for g in groups for name in g.column_names()), *targets]
+    if m["columns"] != names:
+        raise ArtifactError(f"manifest.json: columns are {m['columns']!r}, want {names!r}")
+    return groups
 
 
 def _feature_spec(at: str, f: dict) -> _Spec:
     scaler = _get(f, at, "scaler", dict)
     _check_scaler(f"{at}.scaler", scaler)
     pre = [_pre(place, p) for place, p in _objects(f, at, "pre", [])]
+    if scaler["kind"] == "box_cox":  # which has no result for the rest
+        pre.append(_Pre(_positive, _unchanged))
     impute = _get(f, at, "impute", dict, {})
     kind = impute.get("kind")
     if kind not in (None, "mean", "median", "constant"):
@@ -1160,6 +1494,7 @@ def _check_scaler(at: str, scaler: dict) -> None:
     if kind not in _KINDS:
         raise _wrong(at, kind, f"one of {', '.join(_KINDS)}")
     _get(scaler, at, "clip", bool, False)
+    _get(scaler, at, "standardize", bool, False)
     if kind == "minmax":
         ends = _get(scaler, at, "feature_range", list)
         if len(ends) != 2 or not all(_is_number(x) for x in ends) or not ends[0] < ends[1]:
@@ -1245,6 +1580,8 @@ def _check_numbers(s: Scaler) -> None:
         )
     for f in s._features:
         _check_feature(f, s)
+    for g in s._groups:
+        _check_group(g)
 
 
 def _check_rising(name: str, offsets: NDArray[np.uint64], end: int) -> None:
@@ -1282,9 +1619,21 @@ def _check_feature(f: _Feature, s: Scaler) -> None:
     refuse(f.stats["data_min"] > f.stats["data_max"], "its minimum is above its maximum")
     refuse(f.stats["data_var"] < 0, "its variance is below 0")
     if f.spec.ragged:
-        _check_landmarks(f, refuse)
+        _check_ragged(f, refuse)
     elif "scale" in f.spec.params:
         refuse(f.params[f.spec.params.index("scale")] == 0, "a scale of 0")
+
+
+def _check_group(g: _Group) -> None:
+    learned = g.count[:, None] > 0
+    if np.any(np.where(learned, ~np.isfinite(g.params), ~np.isnan(g.params))):
+        raise ArtifactError(
+            f"group {g.spec.name!r}: a number learned from rows is not finite, "
+            "or one from none is not NaN"
+        )
+    for f in g.members():
+        if np.any(g.count > f.stats["count"]):
+            raise ArtifactError(f"group {g.spec.name!r}: more rows than values of {f.spec.name!r}")
 
 
 def _values(spec: _Spec, s: Scaler) -> NDArray[np.uint64]:
@@ -1303,13 +1652,18 @@ def _values(spec: _Spec, s: Scaler) -> NDArray[np.uint64]:
     return np.repeat(records * np.uint64(share), spec.groups)
 
 
-def _check_landmarks(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], None]) -> None:
-    """Check that the landmarks of each series rise, the references within [0, 1]."""
-    references = f.params[0]
-    _check_rising(f"{f.spec.name}.offsets", f.offsets, len(references))
+def _check_ragged(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], None]) -> None:
+    """Check that the landmarks or edges of each series rise, and references lie within [0, 1]."""
+    first = f.params[0]
+    _check_rising(f"{f.spec.name}.offsets", f.offsets, len(first))
     size = np.diff(f.offsets.astype(np.int64))
     learned = f.stats["count"] > 0
-    refuse(learned & (size == 0), "no landmarks")
+    if f.spec.kind == "kbins":
+        what, one = "edges", "an edge"
+        refuse(learned & (size < 2), "fewer than two edges of bins")
+    else:
+        what, one = "landmarks", "a landmark"
+        refuse(learned & (size == 0), "no landmarks")
     owner = np.repeat(np.arange(len(size)), size)
 
     def refuse_at(bad: NDArray[np.bool_], why: str) -> None:
@@ -1317,11 +1671,12 @@ def _check_landmarks(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], Non
 
     for array in f.params:
         odd = np.where(learned[owner], ~np.isfinite(array), ~np.isnan(array))
-        refuse_at(odd, "a landmark learned from values is not finite, or one from none is not NaN")
+        refuse_at(odd, f"{one} learned from values is not finite, or one from none is not NaN")
         falls = np.zeros(len(array), bool)
         falls[1:] = (array[1:] < array[:-1]) & (owner[1:] == owner[:-1])
-        refuse_at(falls, "the landmarks do not rise")
-    refuse_at((references < 0) | (references > 1), "a reference outside of [0, 1]")
+        refuse_at(falls, f"the {what} do not rise")
+    if f.spec.kind == "quantile":
+        refuse_at((first < 0) | (first > 1), "a reference outside of [0, 1]")
 
 
 def _check_examples(s: Scaler) -> None:
@@ -1335,25 +1690,41 @@ def _check_examples(s: Scaler) -> None:
         raise ArtifactError("an example is of an unknown series, for which there are no numbers")
     most = max(1, min(_PICKS, _PICKED // len(s._features)))
     picks = [_picks(f.spec.size, most) for f in s._features]
+    spans = dict(zip(s._features, _spans([len(p) for p in picks])))
     width = sum(map(len, picks))
+    places = dict(zip(s._features, picks))
+    titles_in = [f.spec.title() for f, numbers in places.items() for _ in numbers]
+    titles_out = []
+    for f in s._outputs:
+        is_group = isinstance(f, _Group)
+        titles_out += f.spec.column_names() if is_group else [f.spec.title()] * len(places[f])
     raw, normalized, inverse = (
-        np.array([_example_row(example, at, key, width) for at, example in examples])
-        for key in ("raw", "normalized", "inverse")
+        np.array([_example_row(example, at, key, n) for at, example in examples])
+        for key, n in (("raw", width), ("normalized", len(titles_out)), ("inverse", width))
     )
     ids = np.where(pooled, len(s.series), s.series.ids(names))
     if np.any(ids < 0):
         name = names[int(np.argmax(ids < 0))]
         raise ArtifactError(f"an example is of series {name!r}, which is not in the artifact")
-    z, back, end = np.empty_like(raw), np.empty_like(raw), 0
+    z, back, end = np.empty_like(normalized), np.empty_like(raw), 0
     with np.errstate(all="ignore"):
-        for f, numbers in zip(s._features, picks):
+        for f in s._outputs:
+            if isinstance(f, _Group):
+                columns, end = slice(end, end + f.spec.size), end + f.spec.size
+                rows = _columns_of(f, spans)
+                z[:, columns] = f.forward(raw[:, rows] + 0.0, ids)
+                back[:, rows] = f.backward(z[:, columns] + 0.0, ids)
+                continue
+            numbers, rows = places[f], spans[f]
             columns, end = slice(end, end + len(numbers)), end + len(numbers)
             inner = f.spec.layout[2] if f.spec.shape else 1
             at = f.first(ids)[:, None] + numbers // inner % f.spec.groups
-            z[:, columns] = f.transform(raw[:, columns] + 0.0, at)
-            back[:, columns] = f.inverse(z[:, columns] + 0.0, at)
-    titles = [f.spec.title() for f, numbers in zip(s._features, picks) for _ in numbers]
-    for what, got, want in (("normalized", z, normalized), ("inverse", back, inverse)):
+            z[:, columns] = f.transform(raw[:, rows] + 0.0, at)
+            back[:, rows] = f.inverse(z[:, columns] + 0.0, at)
+    for what, got, want, titles in (
+        ("normalized", z, normalized, titles_out),
+        ("inverse", back, inverse, titles_in),
+    ):
         differ = (got != want) & ~(np.isnan(got) & np.isnan(want))
         if differ.any():
             row, i = np.argwhere(differ)[0]

@@ -59,6 +59,7 @@ type key struct {
 	quote string  // name as JSON text with the colon: `"name":`
 	plain bool    // it feeds one feature that is a single number, and nothing else
 	array bool    // it feeds one feature that is an array, and nothing else
+	ticks bool    // it feeds the time, in a layout that is a number, and nothing else
 	below *branch // the object under this name; then the target is empty
 	seen  uint64  // the turn in which the key occurred last
 	after *key    // what followed it in the last record
@@ -115,6 +116,8 @@ func (b *branch) plant(t *target, s *schema.Schema) error {
 		k.array = s.Features[t.features[0]].Shape != nil
 		k.plain = !k.array
 	}
+	_, number := decimals(s.Time.Layout)
+	k.ticks = number && t.time && len(t.features) == 0 && t.series < 0 && !t.stamp
 	return nil
 }
 

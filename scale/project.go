@@ -3,21 +3,24 @@ package scale
 // MaxMembers is the largest number of members of a group that is whitened.
 const MaxMembers = 512
 
-// NewProjection returns the Step of a group of in members, 1 to MaxMembers, that
-// has out outputs: z = W (x - mean), and back x = B z + mean. Every method of
-// whitening is this Step. x is one record's members and p what WhiteningParams appends: the means,
-// in numbers; W, out rows of in numbers; B, in rows of out numbers. A NaN in x
-// makes all outputs NaN, one in z all members.
+// A Projection is the Step of a group of members, 1 to MaxMembers, that has fewer
+// or as many outputs: z = W (x - mean), and back x = B z + mean. Every method of
+// whitening is this Step. x is one record's members and p what WhiteningParams
+// appends: the means, one a member; W, a row of members an output; B, a row of
+// outputs a member. A NaN in x makes all outputs NaN, one in z all members.
 //
 // Each output is the sum of its products from the first member to the last,
 // each rounded: the same bits on every processor.
-func NewProjection(in, out int) Step { return projection{in, out} }
+type Projection struct{ in, out int }
 
-type projection struct{ in, out int }
+// NewProjection returns the Projection of in members to out outputs.
+func NewProjection(in, out int) Projection { return Projection{in, out} }
 
-func (s projection) Dims() (in, out int) { return s.in, s.out }
+// Dims returns the number of members and of outputs.
+func (s Projection) Dims() (in, out int) { return s.in, s.out }
 
-func (s projection) Transform(dst, x, p []float64) {
+// Transform sets dst to the outputs of the members x; dst may be x.
+func (s Projection) Transform(dst, x, p []float64) {
 	dst = dst[:s.out]
 	if len(p) == 0 {
 		missing(dst)
@@ -33,7 +36,8 @@ func (s projection) Transform(dst, x, p []float64) {
 	}
 }
 
-func (s projection) Inverse(dst, y, p []float64) {
+// Inverse sets dst to the members of the outputs y; dst may be y.
+func (s Projection) Inverse(dst, y, p []float64) {
 	dst = dst[:s.in]
 	if len(p) == 0 {
 		missing(dst)

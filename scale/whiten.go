@@ -114,7 +114,7 @@ type Sample struct {
 	Scale []float64
 }
 
-// WhiteningParams appends the numbers of a projection, see NewProjection: d
+// WhiteningParams appends the numbers of a Projection: d
 // means, W and B. They have n = d + 2 d k numbers, k being the outputs: where a
 // share of variance decides, k is (n/d - 1) / 2. The members' Scale is part of W
 // and B. All are NaN where N is 0; a share then keeps one output.

@@ -100,7 +100,7 @@ func artifactSources(m *Manifest, f *frozen.Frozen) ([]source, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBody(f)
+	b, err := newBody(m, f)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +121,9 @@ func (c *container) readFrozen(m *Manifest) (*frozen.Frozen, error) {
 		return nil, err
 	}
 	b, err := c.measureBody(m.Features, names.series)
+	if err == nil {
+		err = c.measureGroups(b, m.Whiten)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +137,7 @@ func (c *container) readFrozen(m *Manifest) (*frozen.Frozen, error) {
 	if err := c.readBody(b); err != nil {
 		return nil, err
 	}
-	f, err := frozen.New(b.features, series, b.records, b.learned)
+	f, err := frozen.NewWhitened(b.features, series, b.records, b.learned, b.groups, b.whitened)
 	if err != nil {
 		return nil, refuse("%v", err)
 	}
@@ -152,18 +155,25 @@ type body struct {
 	records   []uint64
 	learned   []frozen.Learned
 	landmarks []uint64 // of each feature, if its scaler is ragged
+	groups    []frozen.Group
+	whitened  []frozen.Whitened
+	numbers   []int // parameters of each group
 }
 
 // newBody is the body of f, for writing.
-func newBody(f *frozen.Frozen) (*body, error) {
-	b := &body{features: f.Features(), n: f.Series().Len(), records: f.Records()}
+func newBody(m *Manifest, f *frozen.Frozen) (*body, error) {
+	b := &body{features: f.Features(), n: f.Series().Len(), records: f.Records(), groups: m.Whiten}
+	for k := range b.groups {
+		w := f.Whitened(k)
+		b.whitened, b.numbers = append(b.whitened, *w), append(b.numbers, len(w.Params))
+	}
 	for i := range b.features {
 		f, l := &b.features[i], f.Learned(i)
 		if learnsImpute(f) != (l.Impute != nil) && b.entries(f) > 0 {
 			return nil, fmt.Errorf("feature %q: impute is %q, but %d values for it were learned", f.Name, f.Impute.Kind, len(l.Impute))
 		}
 		b.learned = append(b.learned, *l)
-		b.landmarks = append(b.landmarks, uint64(len(l.Params))/2)
+		b.landmarks = append(b.landmarks, uint64(len(l.Params)/max(1, len(f.Scaler.Params()))))
 	}
 	return b, nil
 }
@@ -195,6 +205,9 @@ func (b *body) arrays() []array {
 		} else {
 			all = append(all, params(f, n, l)...)
 		}
+	}
+	for k := range b.groups {
+		all = append(all, b.whitening(k)...)
 	}
 	return all
 }
@@ -265,27 +278,33 @@ func params(f *frozen.Feature, n int, l *frozen.Learned) (all []array) {
 	return all
 }
 
-// ragged are the arrays of a scaler that keeps m references and then m values
-// of each of so many entries: offsets, which count the former, all references,
-// all values. There are n of each.
+// ragged are the arrays of a scaler that keeps m numbers for each of its
+// parameters, one parameter behind the other, of each of so many entries: offsets,
+// which count those of one parameter, then each parameter of all entries. There are n
+// of each.
 func ragged(f *frozen.Feature, entries int, l *frozen.Learned, n uint64) []array {
 	names := f.Scaler.Params()
-	at := risingOffsets(f.Name+".offsets", uint64(entries)+1, n, func(i int, x uint64) { l.Offsets[i] = 2 * x })
+	each := uint64(len(names))
+	at := risingOffsets(f.Name+".offsets", uint64(entries)+1, n, func(i int, x uint64) { l.Offsets[i] = each * x })
 	at.put = func(w *blocks) {
 		for _, o := range l.Offsets {
-			w.word(o / 2)
+			w.word(o / each)
 		}
 	}
-	return []array{at, landmarks(f.Name+"."+names[0], l, n, 0), landmarks(f.Name+"."+names[1], l, n, 1)}
+	all := []array{at}
+	for k, name := range names {
+		all = append(all, landmarks(f.Name+"."+name, l, n, uint64(k), each))
+	}
+	return all
 }
 
-// landmarks is the first or the second half of the numbers of each entry, of
+// landmarks is the k-th of so many equal parts of the numbers of each entry, of
 // which the offsets are known.
-func landmarks(name string, l *frozen.Learned, n, half uint64) array {
+func landmarks(name string, l *frozen.Learned, n, k, parts uint64) array {
 	of := func(entry int) []float64 {
 		start, end := l.Offsets[entry], l.Offsets[entry+1]
-		m := (end - start) / 2
-		return l.Params[start+half*m:][:m]
+		m := (end - start) / parts
+		return l.Params[start+k*m:][:m]
 	}
 	entry, rest := 0, []float64(nil) // being read
 	return array{name: name, t: f8, n: n,
@@ -326,6 +345,9 @@ func (c *container) readBody(b *body) error {
 	for i := range b.features {
 		b.allocate(i)
 	}
+	for k := range b.groups {
+		b.allocateGroup(k)
+	}
 	for _, a := range b.arrays() {
 		if err := c.load(&a); err != nil {
 			return err
@@ -353,7 +375,7 @@ func (b *body) allocate(feature int) {
 	}
 	if f.Scaler.Ragged() {
 		l.Offsets = make([]uint64, n+1)
-		l.Params = make([]float64, 2*b.landmarks[feature])
+		l.Params = make([]float64, uint64(len(f.Scaler.Params()))*b.landmarks[feature])
 	} else {
 		l.Params = make([]float64, n*len(f.Scaler.Params()))
 	}

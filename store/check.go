@@ -89,6 +89,7 @@ type outline struct {
 	Kind     string `json:"kind"`
 	Record   tally  `json:"record"`
 	Features tally  `json:"features"`
+	Whiten   tally  `json:"whiten"`
 	Cutoff   tally  `json:"cutoff"`
 	Columns  tally  `json:"columns"`
 	Ranges   tally  `json:"ranges"`
@@ -152,6 +153,8 @@ func (o *outline) check(members int) error {
 		return fmt.Errorf("more than %d features", maxFeatures)
 	case f > max(members/6, o.Features.bytes/64):
 		return fmt.Errorf("%d features cannot have their numbers in %d members", f, members)
+	case o.Whiten.items > f || o.Whiten.values > 17*f:
+		return fmt.Errorf("%d groups with %d values of %d features", o.Whiten.items, o.Whiten.values, f)
 	case o.Columns.items > f || o.Pooled.items > f:
 		return fmt.Errorf("%d columns and %d pooled features of %d features", o.Columns.items, o.Pooled.items, f)
 	case o.Ranges.items > maxPartitions || o.Ranges.bytes/48 < o.Ranges.items-1:
@@ -203,7 +206,7 @@ func (m *Manifest) check() error {
 	if err := firstError(m.Plan.Validate(), m.Record.Validate()); err != nil {
 		return err
 	}
-	return firstError(checkFeatures(m.Features), checkRanges(m.Ranges), m.checkCounts(), m.checkNormalize(), m.Splits.Validate(&m.Cutoff), m.checkOutput())
+	return firstError(checkFeatures(m.Features), m.checkGroups(), checkRanges(m.Ranges), m.checkCounts(), m.checkNormalize(), m.Splits.Validate(&m.Cutoff), m.checkOutput())
 }
 
 func printable(s string) bool {
@@ -356,6 +359,9 @@ func oneOf[T ~string](name string, value T, accepted ...T) error {
 
 // fits refuses a manifest that is not that of f.
 func (m *Manifest) fits(f *frozen.Frozen) error {
+	if f.Groups() != len(m.Whiten) {
+		return fmt.Errorf("%d groups, want %d", len(m.Whiten), f.Groups())
+	}
 	if got := f.Columns(); !slices.Equal(m.Columns, got) {
 		return fmt.Errorf("columns %.256q, want %q", m.Columns, got)
 	}

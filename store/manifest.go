@@ -12,13 +12,15 @@ import (
 	"tare/fit"
 	"tare/frozen"
 	"tare/record"
+	"tare/scale"
 	"tare/schema"
 	"tare/sketch"
 )
 
 // Format is the newest version of the artifact's format. An artifact that has no
-// array, nothing of all series together, no exact quantiles, no target and no splits
-// behind the cutoff is written in version 1, which every tare reads.
+// array, nothing of all series together, no exact quantiles, no target, no scaler
+// that version 1 does not know, nothing whitened and no splits behind the cutoff is
+// written in version 1, which every tare reads.
 const Format = 2
 
 // A Manifest is what an artifact says about itself, in manifest.json. No time
@@ -60,20 +62,26 @@ func (i *Incomplete) UnmarshalJSON(text []byte) error {
 
 // format returns the version that the artifact is written in.
 func (m *Manifest) format() int {
-	if m.Record.Format == schema.Binary || len(m.Splits) > 0 || m.Normalize.UnknownSeries == UnknownPooled || m.Output.Dtype == record.UInt8 || m.Output.Dtype == record.Int16 {
+	if len(m.Whiten) > 0 || m.Record.Format == schema.Binary || len(m.Splits) > 0 || m.Normalize.UnknownSeries == UnknownPooled || m.Output.Dtype == record.UInt8 || m.Output.Dtype == record.Int16 {
 		return Format
 	}
 	for i := range m.Features {
-		if f := &m.Features[i]; f.Shape != nil || f.Shared() || f.Pooled || f.Exact != "" || f.Role != "" {
+		if f := &m.Features[i]; f.Shape != nil || f.Shared() || f.Pooled || f.Exact != "" || f.Role != "" || newScaler(f.Scaler.Kind) {
 			return Format
 		}
 	}
 	return 1
 }
 
+// newScaler reports whether version 1 does not know a scaler.
+func newScaler(kind string) bool {
+	return kind == scale.YeoJohnson || kind == scale.BoxCox || kind == scale.KBins
+}
+
 // Pools reports whether every feature has numbers for series that were not learned.
 func (m *Manifest) Pools() bool {
-	return !slices.ContainsFunc(m.Features, func(f frozen.Feature) bool { return !f.Shared() && !f.Pooled })
+	return !slices.ContainsFunc(m.Features, func(f frozen.Feature) bool { return !f.Shared() && !f.Pooled }) &&
+		!slices.ContainsFunc(m.Whiten, func(g frozen.Group) bool { return !g.Shared() })
 }
 
 // Gone returns how many offsets of the ranges were gone.

@@ -47,7 +47,7 @@ type inverting struct {
 
 func newInverting(v *Inverter) *inverting {
 	f := v.Artifact.Frozen
-	w := &inverting{Inverter: v, y: make([]float64, f.Width()), asIs: newAsIs(f)}
+	w := &inverting{Inverter: v, y: make([]float64, f.Inputs()), asIs: newAsIs(f)}
 	for i := range f.Features() {
 		shared := f.Features()[i].Shared()
 		w.shared, w.keyed = w.shared || shared, w.keyed || !shared

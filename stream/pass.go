@@ -196,12 +196,12 @@ func (p *pass) bury(m *record.Message, why string) error {
 // asIs makes of rows what an encoder writes as the record came.
 type asIs struct {
 	row     record.Row
-	nothing []float64     // a NaN for each number
+	nothing []float64     // a NaN for each number, read or written
 	absent  []record.Span // a zero Span for each feature
 }
 
 func newAsIs(f *frozen.Frozen) *asIs {
-	a := &asIs{nothing: make([]float64, f.Width()), absent: make([]record.Span, len(f.Features()))}
+	a := &asIs{nothing: make([]float64, max(f.Width(), f.Inputs())), absent: make([]record.Span, len(f.Features()))}
 	for i := range a.nothing {
 		a.nothing[i] = math.NaN()
 	}

@@ -211,3 +211,153 @@ func TestExampleSpectrogram(t *testing.T) {
 	f("verified: 60 records", "verify", "-a", artifact, "spectra/a.jsonl")
 	f("a series takes about 21.1 kB while learning, 4136 B in the artifact\n", "lint", example)
 }
+
+// TestExampleWhiten holds the covariance of what comes out to be the identity, and
+// inverse to give the axes back.
+func TestExampleWhiten(t *testing.T) {
+	const example, artifact = "whiten.yaml", "state/motion-1.npz"
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(1, 2))
+	var raw strings.Builder
+	const n = 400
+	for i := range n {
+		a, b, c := r.NormFloat64(), r.NormFloat64(), r.NormFloat64()
+		az := fmt.Sprint(9.8 - a + b/10 + c)
+		if i%40 == 7 {
+			az = "null"
+		}
+		fmt.Fprintf(&raw, `{"motor":"m%d","ts":"2026-02-01T00:00:%02dZ","temp":%v,"imu":{"ax":%v,"ay":%v},"az":%s}`+"\n",
+			i%2, i%60, 20+r.NormFloat64(), 5+2*a, a+b/2, az)
+	}
+	if err := os.Mkdir("motors", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "motors/a.jsonl", []byte(raw.String()))
+	if out, _ := tare(t, 0, "", "dry-run", "-c", example); !strings.Contains(out, `"imu":{},"motion":[`) {
+		t.Errorf("dry-run says %s", out)
+	}
+	if _, says := tare(t, 0, "", "run", "-c", example); !strings.Contains(says, `group "motion": 10 training records without one of its members`) {
+		t.Errorf("run says %s", says)
+	}
+	of, count := map[string]*[3][3]float64{}, map[string]float64{}
+	for i, line := range strings.Split(strings.TrimSpace(string(readBytes(t, "normalized.jsonl"))), "\n") {
+		var got struct {
+			Motor  string
+			Imu    map[string]float64
+			Az     *float64
+			Motion []float64
+		}
+		if err := json.Unmarshal([]byte(line), &got); err != nil || len(got.Imu) > 0 || got.Az != nil || (len(got.Motion) == 3) == (i%40 == 7) {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if got.Motion == nil {
+			continue
+		}
+		if of[got.Motor] == nil {
+			of[got.Motor] = new([3][3]float64)
+		}
+		count[got.Motor]++
+		for a, x := range got.Motion {
+			for b, y := range got.Motion {
+				of[got.Motor][a][b] += x * y
+			}
+		}
+	}
+	for motor, c := range of {
+		for a := range 3 {
+			for b := range 3 {
+				want := map[bool]float64{true: 1}[a == b]
+				if got := c[a][b] / (count[motor] - 1); math.Abs(got-want) > 1e-9 {
+					t.Errorf("%s: covariance of %d and %d is %v, want %v", motor, a, b, got, want)
+				}
+			}
+		}
+	}
+	out, _ := tare(t, 0, "", "inverse", "-a", artifact, "normalized.jsonl")
+	for i, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		var got, want struct {
+			Imu map[string]float64
+			Az  float64
+		}
+		if i%40 == 7 {
+			continue
+		}
+		source := strings.Split(raw.String(), "\n")[i]
+		if err := json.Unmarshal([]byte(source), &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(line), &got); err != nil || math.Abs(got.Az-want.Az) > 1e-12 ||
+			math.Abs(got.Imu["ax"]-want.Imu["ax"]) > 1e-12 || math.Abs(got.Imu["ay"]-want.Imu["ay"]) > 1e-12 {
+			t.Fatalf("%s came back as %s: %v", source, line, err)
+		}
+	}
+	f := func(what string, args ...string) {
+		t.Helper()
+		if out, _ := tare(t, 0, "", args...); !strings.Contains(out, what) {
+			t.Errorf("%s says %s\nwant %q", args[0], out, what)
+		}
+	}
+	writeBytes(t, "one.jsonl", []byte(strings.Split(raw.String(), "\n")[0]))
+	f("motion: zca of ax, ay, az", "inspect", artifact)
+	f("motion: zca of ax, ay, az, learned from 200 records with all members", "inspect", artifact, "--series", "m0")
+	f("motion_zca2", "explain", "-a", artifact, "one.jsonl")
+	f("verified: 400 records", "verify", "-a", artifact, "motors/a.jsonl")
+}
+
+// TestExampleSkewed holds skewed values to come out with mean 0, deviation 1 and
+// little skewness, a fifth of the records in each bin, and inverse to give the
+// values back.
+func TestExampleSkewed(t *testing.T) {
+	const example, artifact, n = "skewed.yaml", "state/skewed-1.npz", 100
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(1, 2))
+	var raw strings.Builder
+	for i := range n {
+		fmt.Fprintf(&raw, `{"pump":"p1","ts":"2026-02-01T00:00:%02dZ","flow":%v,"offset":%v,"load":%v}`+"\n",
+			i%60, math.Exp(r.NormFloat64()), 1-math.Exp(r.NormFloat64()), 100*r.Float64())
+	}
+	if err := os.Mkdir("pumps", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "pumps/a.jsonl", []byte(raw.String()))
+	tare(t, 0, "", "run", "-c", example)
+	type numbers struct{ Flow, Offset, Load float64 }
+	read := func(lines string) (all []numbers) {
+		for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
+			var x numbers
+			if err := json.Unmarshal([]byte(line), &x); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, x)
+		}
+		return all
+	}
+	normalized := string(readBytes(t, "normalized.jsonl"))
+	var sums [2][4]float64
+	bins := map[float64]int{}
+	for _, x := range read(normalized) {
+		for i, z := range []float64{x.Flow, x.Offset} {
+			for k := range sums[i] {
+				sums[i][k] += math.Pow(z, float64(k)) / n
+			}
+		}
+		bins[x.Load]++
+	}
+	for i, s := range sums {
+		if math.Abs(s[1]) > 1e-9 || math.Abs(s[2]-1) > 1e-9 || math.Abs(s[3]) > 0.3 {
+			t.Errorf("feature %d has mean %v, variance %v, skewness %v", i, s[1], s[2], s[3])
+		}
+	}
+	for bin := range 5 {
+		if bins[float64(bin)] != n/5 {
+			t.Errorf("bins hold %v, want %d each", bins, n/5)
+		}
+	}
+	out, _ := tare(t, 0, "", "inverse", "-a", artifact, "normalized.jsonl")
+	want := read(raw.String())
+	for i, got := range read(out) {
+		if w := want[i]; math.Abs(got.Flow-w.Flow) > 1e-9*w.Flow || math.Abs(got.Offset-w.Offset) > 1e-9 || math.Abs(got.Load-w.Load) > 20 {
+			t.Fatalf("%+v came back as %+v", w, got)
+		}
+	}
+}

@@ -194,6 +194,7 @@ func (a *app) warnOfNothing(plan *fit.Plan, r *stream.Result) {
 			a.say("warning: feature %q: no training record holds a value in field %q", f.Name, f.Field)
 		}
 	}
+	a.tellSkipped(plan, r)
 }
 
 // save writes the artifact, then its companion, and reads the artifact back.

@@ -153,7 +153,11 @@ func printFeatures(out io.Writer, artifact *store.Artifact) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t\n", shapeText(f), preText(f.Pre), scalerText(f)+exactText(artifact.Frozen.Learned(i).Exact)+roleText(f.Role), p.Count, p.Missing, distinctText(f, p),
 			short(float64(p.Min)), short(float64(p.Mean)), short(math.Sqrt(float64(p.Var))), short(float64(p.Max)))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	printGroups(out, m)
+	return nil
 }
 
 // distinctText writes how many values there are, about; they are counted only of
@@ -272,6 +276,7 @@ func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
 			fmt.Fprintf(a.stdout, "%s: %d more of %d sets of statistics; numpy.load opens all\n", f.Name, more, f.Groups())
 		}
 	}
+	printWhitened(a.stdout, artifact, id)
 	return nil
 }
 

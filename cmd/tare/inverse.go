@@ -67,7 +67,7 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 		return err
 	}
 	var normalized *schema.Schema
-	var inverted record.Output
+	var inverted newEncoder
 	if o.targets {
 		normalized, inverted, err = packedTargets(artifact, o)
 	} else {
@@ -84,7 +84,7 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 
 // invert takes back the records of files, which are of one schema, and writes them
 // as the other argument says.
-func (a *app) invert(ctx context.Context, artifact *store.Artifact, o *inverseOptions, normalized *schema.Schema, inverted record.Output, args []string) error {
+func (a *app) invert(ctx context.Context, artifact *store.Artifact, o *inverseOptions, normalized *schema.Schema, inverted newEncoder, args []string) error {
 	source, err := a.files(args, normalized)
 	if err != nil {
 		return err
@@ -103,9 +103,7 @@ func (a *app) invert(ctx context.Context, artifact *store.Artifact, o *inverseOp
 		Output:     a.output(&o.outputs, dead, o.fail),
 		Foreign:    o.foreign,
 	}
-	v.Output.NewEncoder = func(header []byte) (record.Encoder, error) {
-		return record.NewEncoder(normalized, inverted, header)
-	}
+	v.Output.NewEncoder = inverted
 	done := a.progress("inverting", source, &v.Output.Records)
 	counts, err := v.Run(ctx)
 	done()
@@ -115,16 +113,20 @@ func (a *app) invert(ctx context.Context, artifact *store.Artifact, o *inverseOp
 	return closeDead(dead, err)
 }
 
+// A newEncoder makes what encodes the records of a source, whose first line is a
+// header if it is CSV.
+type newEncoder = func(header []byte) (record.Encoder, error)
+
 // invertible returns the schema of the records that an artifact has normalized,
-// and how they are written in their units. value, unless it is empty, says how
-// they were written, in place of the artifact.
-func invertible(m *store.Manifest, value string) (*schema.Schema, record.Output, error) {
+// and what encodes them in their units. value, unless it is empty, says how they were
+// written, in place of the artifact.
+func invertible(m *store.Manifest, value string) (*schema.Schema, newEncoder, error) {
 	override(&m.Output.Value, value)
-	refuse := func(format string, args ...any) (*schema.Schema, record.Output, error) {
-		return nil, record.Output{}, usagef(format, args...)
+	refuse := func(format string, args ...any) (*schema.Schema, newEncoder, error) {
+		return nil, nil, usagef(format, args...)
 	}
 	if err := oneOf("value", string(m.Output.Value), []string{string(record.Replace), string(record.Features), string(record.Vector)}); err != nil {
-		return nil, record.Output{}, err
+		return nil, nil, err
 	}
 	if m.Output.Value == record.Vector && m.Record.Format != schema.Binary {
 		return refuse("the artifact's output is vector: packed numbers name no series, so they cannot be inverted record by record; " +
@@ -133,14 +135,18 @@ func invertible(m *store.Manifest, value string) (*schema.Schema, record.Output,
 	if m.Output.Value == record.Vector && m.Output.Missing == record.MissingMask {
 		return refuse("the artifact's output has a mask behind the numbers (missing: mask), which is no part of the record; in Python use load(...).inverse_transform")
 	}
-	return normalizedOf(m), invertedOf(m), nil
+	if len(m.Whiten) > 0 && m.Record.Format == schema.CSV {
+		return refuse("the artifact whitens features of csv records, whose columns cannot be brought back; in Python use load(...).inverse_transform")
+	}
+	normalized := normalizedOf(m)
+	return normalized, func(header []byte) (record.Encoder, error) { return inverterOf(m, normalized, header) }, nil
 }
 
 // normalizedOf returns the schema of the records that an artifact has normalized.
 // It asks for no time: none is needed to take them back, and a prediction has
 // none.
 func normalizedOf(m *store.Manifest) *schema.Schema {
-	s := m.Record
+	s := *m.Written()
 	if m.Output.Value == record.Features && s.Format != schema.Binary {
 		s = *s.Output(m.Columns)
 	}
@@ -167,10 +173,10 @@ func invertedOf(m *store.Manifest) record.Output {
 }
 
 // packedTargets leaves the artifact its targets alone, and returns the schema of
-// rows of their numbers, and how these are written.
-func packedTargets(artifact *store.Artifact, o *inverseOptions) (*schema.Schema, record.Output, error) {
-	refuse := func(format string, args ...any) (*schema.Schema, record.Output, error) {
-		return nil, record.Output{}, usagef(format, args...)
+// rows of their numbers, and what encodes them.
+func packedTargets(artifact *store.Artifact, o *inverseOptions) (*schema.Schema, newEncoder, error) {
+	refuse := func(format string, args ...any) (*schema.Schema, newEncoder, error) {
+		return nil, nil, usagef(format, args...)
 	}
 	m, targets := &artifact.Manifest, artifact.Frozen.Targets()
 	if o.value != "" {
@@ -178,7 +184,7 @@ func packedTargets(artifact *store.Artifact, o *inverseOptions) (*schema.Schema,
 	}
 	dtype := cmp.Or(record.Dtype(o.dtype), m.Output.Dtype, record.Float64)
 	if err := oneOf("dtype", string(dtype), []string{string(record.Float64), string(record.Float32)}); err != nil {
-		return nil, record.Output{}, err
+		return nil, nil, err
 	}
 	if targets.Width() == 0 {
 		return refuse("the artifact has no targets: none of its features has role: target")
@@ -193,7 +199,9 @@ func packedTargets(artifact *store.Artifact, o *inverseOptions) (*schema.Schema,
 	size, _ := record.FrameOf(rows)
 	rows.Limits = schema.DefaultLimits()
 	rows.Limits.Value = max(rows.Limits.Value, size)
-	return rows, record.Output{Dtype: dtype, Meta: record.MetaRemove}, nil
+	return rows, func(header []byte) (record.Encoder, error) {
+		return record.NewEncoder(rows, record.Output{Dtype: dtype, Meta: record.MetaRemove}, header)
+	}, nil
 }
 
 // openFrozen reads the artifact that takes the records of a configuration back.
@@ -244,9 +252,7 @@ func (a *app) invertTopic(ctx context.Context, c *config.Config) error {
 	}
 	p.Identity.Output.Value = artifact.Manifest.Output.Value
 	p.NewDecoder = decoders(normalized, true)
-	p.Outputs.NewEncoder = func(*store.Manifest, record.Meta) (record.Encoder, error) {
-		return record.NewEncoder(normalized, inverted, nil)
-	}
+	p.Outputs.NewEncoder = func(*store.Manifest, record.Meta) (record.Encoder, error) { return inverted(nil) }
 	return a.live(ctx, c, p, func() error {
 		a.say("%s: artifact %s; taking %s back to its units", artifactPath(c), artifact.ID[:16], p.Topic)
 		return p.Invert(ctx, artifact)

@@ -199,7 +199,7 @@ func outputsOf(c *config.Config) (o stream.Outputs, err error) {
 		NewEncoder: func(m *store.Manifest, meta record.Meta) (record.Encoder, error) {
 			out := outputOf(m)
 			out.Meta = meta
-			return record.NewEncoder(&m.Record, out, nil)
+			return encoderOf(m, out, nil)
 		}}
 	if k := c.Sink.Kafka; k != nil {
 		o.Topics = outputNames(k.Topic, c)

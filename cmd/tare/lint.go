@@ -69,6 +69,12 @@ func bytesShared(plan *fit.Plan) (state, artifact int) {
 			one.Features = append(one.Features, f)
 		}
 	}
+	for _, g := range plan.Whiten {
+		if g.Shared() {
+			g.Scope = ""
+			one.Whiten = append(one.Whiten, g)
+		}
+	}
 	state, artifact = fit.BytesPerSeries(&one)
 	name, nameInArtifact := fit.BytesPerSeries(new(fit.Plan))
 	return state - name, artifact - nameInArtifact

@@ -157,7 +157,10 @@ func checkPolicy(m *store.Manifest) error {
 	if n.UnknownSeries == store.UnknownPooled && !m.Pools() {
 		return usagef("--unknown-series pooled: the artifact has no numbers of all series together; they are learned where the configuration says normalize: {unknown_series: pooled}")
 	}
-	if err := outputOf(m).Validate(&m.Record); err != nil {
+	if err := outputOf(m).Validate(m.Written()); err != nil {
+		return usageError{err}
+	}
+	if err := m.CheckWritten(); err != nil {
 		return usageError{err}
 	}
 	if m.Output.Value == record.Vector && n.UnknownSeries == store.UnknownPassthrough {

@@ -150,7 +150,7 @@ func differences(was *store.Artifact, now *stream.Result) (lines []string) {
 			lines = append(lines, fmt.Sprintf("feature %q differs in %s", f.Name, where))
 		}
 	}
-	return lines
+	return append(lines, differingGroups(was, now)...)
 }
 
 // differing says where a feature has other numbers: in how many series, or in

@@ -48,6 +48,7 @@ func planOf(c *config.Config) *fit.Plan {
 		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Field, Shape: f.Shape})
 		plan.Features = append(plan.Features, featureOf(f, c.Scope, c.Normalize.UnknownSeries == store.UnknownPooled))
 	}
+	groupsOf(plan, c)
 	return plan
 }
 
@@ -216,6 +217,9 @@ func (a *app) warnMissing(next stream.NewDecoder) stream.NewDecoder {
 // outputOf returns how records normalized with an artifact are written.
 func outputOf(m *store.Manifest) record.Output {
 	o := m.Output
+	if len(m.Whiten) > 0 {
+		return o
+	}
 	o.Columns = m.Columns
 	for i := range m.Features {
 		o.Imputed = append(o.Imputed, m.Features[i].Impute.Kind != "")
@@ -225,7 +229,7 @@ func outputOf(m *store.Manifest) record.Output {
 
 // encoders returns what encodes records normalized with an artifact.
 func encoders(m *store.Manifest) func(header []byte) (record.Encoder, error) {
-	return func(header []byte) (record.Encoder, error) { return record.NewEncoder(&m.Record, outputOf(m), header) }
+	return func(header []byte) (record.Encoder, error) { return encoderOf(m, outputOf(m), header) }
 }
 
 // oneOf refuses a flag's value that is not accepted.
