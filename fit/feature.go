@@ -95,9 +95,9 @@ func (f *feature) observe(series int32, x []float64) error {
 }
 
 func (f *feature) observeNumber(slot int, x float64) error {
+	f.scratch[0] = x // where groups look for it, too
 	v := x
 	if len(f.pre) > 0 {
-		f.scratch[0] = x
 		frozen.Apply(f.pre, f.scratch)
 		v = f.scratch[0]
 	}
