@@ -90,7 +90,7 @@ event_time: 2026-01-01T23:11:00Z
 out_of_orderness: unbounded`},
 	{"by-sensor.jsonl", rows(20000, func(r *rand.Rand, i int) string {
 		return object("device", i/5000, "time", minute(i%5000).UnixMilli(), "v", r.NormFloat64())
-	}), "series: device\ntime: {field: time, layout: unix_ms}\nwhich has 98 % of the sample; the\n10000 records of the source, the first"},
+	}), "series: device\ntime: {field: time, layout: unix_ms}\n# CHECK: at 70 % of the time from 2026-01-01T00:50:00Z\n10000 records of the source, the first"},
 	{"long.jsonl", rows(600, func(r *rand.Rand, i int) string {
 		return object("metric", []string{"temp", "flow"}[i/3%2], "device", fmt.Sprint("d", i%3), "value", r.NormFloat64(), "unit", "C", "t", minute(i).Unix())
 	}), "series: [device, metric]\nlayout: unix}\n# unit: a label"},
