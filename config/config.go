@@ -161,7 +161,7 @@ type Fixed struct {
 // A Scaler names a scaler and its options with scikit-learn's names. Options of
 // other kinds are zero.
 type Scaler struct {
-	Kind               string // none, standard, minmax, maxabs, robust, quantile; of labels onehot, ordinal
+	Kind               string // none, standard, minmax, maxabs, robust, quantile, yeo_johnson, box_cox, kbins; of labels onehot, ordinal
 	WithMean           bool
 	WithStd            bool
 	FeatureRange       *[2]float64
@@ -172,6 +172,9 @@ type Scaler struct {
 	UnitVariance       bool
 	NQuantiles         int
 	OutputDistribution string // uniform, normal
+	Standardize        bool
+	NBins              int
+	Strategy           string // uniform, quantile, kmeans
 }
 
 // A Pre is one step before the scaler.
@@ -293,6 +296,12 @@ func NewFeature(name string) Feature {
 	return Feature{Name: name, Field: name, Scaler: NewScaler("standard")}
 }
 
+// NewKafkaSource returns a topic with every default: brokers and topic are still to
+// be set.
+func NewKafkaSource() KafkaSource {
+	return KafkaSource{Cluster: Cluster{ClientID: "tare"}, Start: Start{At: "earliest"}}
+}
+
 // NewScaler returns a scaler with scikit-learn's defaults.
 func NewScaler(kind string) Scaler {
 	s := Scaler{Kind: kind}
@@ -306,6 +315,10 @@ func NewScaler(kind string) Scaler {
 		s.QuantileRange = &[2]float64{25, 75}
 	case "quantile":
 		s.NQuantiles, s.OutputDistribution = 1000, "uniform"
+	case "yeo_johnson", "box_cox":
+		s.Standardize = true
+	case "kbins":
+		s.NBins, s.Strategy = 5, "quantile"
 	}
 	return s
 }

@@ -57,21 +57,32 @@ func TestWritten(t *testing.T) {
 func roundTrip(t *testing.T, c *Config) {
 	t.Helper()
 	text := c.YAML()
-	again, err := readAgain(c)
+	draft := c.Draft(map[string]Comment{"pipeline": {Above: "# a: b\n# c"}, "features[0]": {Beside: "# {d"}, "features": {Below: "# e\n\n# f"}})
+	if len(draft) >= len(text)+20 {
+		t.Errorf("a draft is longer than all that can be written:\n%s", draft)
+	}
+	readsAs(t, c, draft)
+	again := readsAs(t, c, text)
+	if second := again.YAML(); !bytes.Equal(text, second) {
+		t.Fatalf("wrote\n%s\nthen\n%s", text, second)
+	}
+}
+
+// readsAs wants text to be read as c.
+func readsAs(t *testing.T, c *Config, text []byte) *Config {
+	t.Helper()
+	again, err := readAgain(c, text)
 	if err != nil {
 		t.Fatalf("%v\nin\n%s", err, text)
 	}
 	if !reflect.DeepEqual(c, again) {
 		t.Fatalf("read\n%+v\nwrote\n%s\nread again\n%+v", c, text, again)
 	}
-	if second := again.YAML(); !bytes.Equal(text, second) {
-		t.Fatalf("wrote\n%s\nthen\n%s", text, second)
-	}
+	return again
 }
 
 // readAgain reads what is written of c, with the password in its place.
-func readAgain(c *Config) (*Config, error) {
-	text := c.YAML()
+func readAgain(c *Config, text []byte) (*Config, error) {
 	password := ""
 	if k := c.Source.Kafka; k != nil && k.SASL != nil {
 		password = k.SASL.Password.Reveal()

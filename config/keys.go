@@ -45,7 +45,7 @@ func sourceKind(s *Source) kind {
 			key{name: "paths", kind: list(&s.File.Paths, "a list of paths", "", "", pattern), required: true,
 				doc: "paths and patterns (`*`, `?`, `[a-z]`); each file is a partition, in this order, those of a pattern sorted; `-` is standard input"},
 		)},
-		key{name: "kafka", alternative: true, doc: "read a topic", kind: optional(&s.Kafka, KafkaSource{Cluster: Cluster{ClientID: "tare"}, Start: Start{At: "earliest"}}, kafkaSourceKind)},
+		key{name: "kafka", alternative: true, doc: "read a topic", kind: optional(&s.Kafka, NewKafkaSource(), kafkaSourceKind)},
 	)
 }
 
@@ -153,6 +153,9 @@ func featureKeys(f *Feature) []key {
 		{name: "fixed", kind: optional(&f.Fixed, Fixed{}, fixedKind), only: with("standard"), def: "learned", doc: "numbers in place of learned ones, for every series: a value becomes (x - mean) / scale"},
 		{name: "n_quantiles", kind: integer(&s.NQuantiles, 1, 10_000), only: with("quantile"), doc: "landmarks of the mapping; at most the training records of a series"},
 		{name: "output_distribution", kind: choice(&s.OutputDistribution, []string{"uniform", "normal"}), only: with("quantile"), doc: "the distribution to map to"},
+		{name: "standardize", kind: boolean(&s.Standardize), only: with("yeo_johnson", "box_cox"), doc: "bring the transformed values to mean 0 and standard deviation 1"},
+		{name: "n_bins", kind: integer(&s.NBins, 2, 10_000), only: with("kbins"), doc: "bins; those too narrow are joined to a neighbor"},
+		{name: "strategy", kind: choice(&s.Strategy, []string{"uniform", "quantile", "kmeans"}), only: with("kbins"), doc: "what makes the bins: equal width (`uniform`), equal numbers of training values (`quantile`), or clusters of them (`kmeans`)"},
 	}
 	keys = append(keys, encodingKeys(&f.Encoding)...)
 	return append(keys, []key{
@@ -221,7 +224,7 @@ func fixedKind(f *Fixed) kind {
 
 func inPercent(a, b float64) bool { return 0 <= a && a <= b && b <= 100 }
 
-var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile", "onehot", "ordinal"}
+var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile", "yeo_johnson", "box_cox", "kbins", "onehot", "ordinal"}
 
 // scaler is the kind of a scaler; choosing one sets its defaults.
 func scaler(f *Feature) kind {
@@ -265,6 +268,9 @@ func describedFeature() Feature {
 	f.Scaler.WithCentering, f.Scaler.WithScaling, f.Scaler.QuantileRange = robust.WithCentering, robust.WithScaling, robust.QuantileRange
 	quantile := NewScaler("quantile")
 	f.Scaler.NQuantiles, f.Scaler.OutputDistribution = quantile.NQuantiles, quantile.OutputDistribution
+	f.Scaler.Standardize = NewScaler("yeo_johnson").Standardize
+	kbins := NewScaler("kbins")
+	f.Scaler.NBins, f.Scaler.Strategy = kbins.NBins, kbins.Strategy
 	f.Encoding.HandleUnknown, f.Encoding.MaxTracked = NewEncoding("onehot").HandleUnknown, NewEncoding("onehot").MaxTracked
 	return f
 }

@@ -154,7 +154,7 @@ func choice(dst *string, accepted []string, later ...string) kind {
 }
 
 func didYouMean(word string, among []string) string {
-	if w, ok := near(word, among); ok {
+	if w, ok := Near(word, among); ok {
 		return "did you mean " + w + "?"
 	}
 	return ""

@@ -56,7 +56,7 @@ func encodingKeys(e *Encoding) []key {
 		{name: "encoded_missing_value", kind: code(&e.EncodedMissingValue), only: sister{"scaler", encoders[1:]}, def: "missing", doc: "the number of a missing label, which is none of a category: -1 never is"},
 		{name: "min_frequency", kind: frequency(&e.MinFrequency), only: labels, def: "no limit", doc: "labels of fewer training records, or of a smaller share of them, are one category together"},
 		{name: "max_categories", kind: count(&e.MaxCategories, maxTracked), only: labels, def: "no limit", doc: "how many categories are told apart at most; the rarest labels are one of these together"},
-		{name: "drop", kind: drop(e), only: onehot, def: "none", doc: "the category that has no column: the `first`, the first of two (`if_binary`), or that of a label"},
+		{name: "drop", kind: dropped(e), only: onehot, def: "none", doc: "the category that has no column: the `first`, the first of two (`if_binary`), or that of a label"},
 		{name: "max_tracked", kind: integer(&e.MaxTracked, 1, maxTracked), only: labels, doc: "how many labels are counted; a feature with more keeps the frequent ones, and the artifact tells by how much a count may be short"},
 	}
 }
@@ -76,8 +76,8 @@ func label(dst *string) kind {
 	}
 }
 
-// drop is a word, or a list of one label, as scikit-learn has it.
-func drop(e *Encoding) kind {
+// dropped is a word, or a list of one label, as scikit-learn has it.
+func dropped(e *Encoding) kind {
 	word := choice(&e.Drop, []string{"first", "if_binary"})
 	var one string
 	named := label(&one)

@@ -92,7 +92,7 @@ func (r *reader) key(keys []key, given map[string]place, path string, name, n *y
 func (r *reader) suggest(keys []key, path, name string) string {
 	accepted := names(keys)
 	hint := "accepted here: " + strings.Join(accepted, ", ")
-	if w, ok := near(name, accepted); ok {
+	if w, ok := Near(name, accepted); ok {
 		r.bad[join(path, w)] = true
 		return "did you mean " + w + "? " + hint
 	}

@@ -55,7 +55,7 @@ func newFeature(spec *frozen.Feature, labels int) (feature, error) {
 	}
 	f.scratch, f.run = make([]float64, f.size), make([]float64, f.layout.Share())
 	f.grow(f.shared)
-	f.pre, err = frozen.Steps(spec.Pre)
+	f.pre, err = spec.Steps()
 	return f, err
 }
 
@@ -90,10 +90,7 @@ func (f *feature) learn(first, group int, values []float64, missing uint64) erro
 		return err
 	}
 	f.missing[group] += missing
-	if err := f.Observe(group, values); err != nil {
-		return fmt.Errorf("all series together: %w", err)
-	}
-	return nil
+	return together(f.Observe(group, values))
 }
 
 // observeRow learns from one record, the numbers of which begin at at.
@@ -115,20 +112,34 @@ func (f *feature) observe(series int32, x []float64) error {
 	return f.observeArray(f.first(series), x)
 }
 
-func (f *feature) observeNumber(first int, x float64) error {
-	f.scratch[0] = x
-	frozen.Apply(f.pre, f.scratch)
-	v := f.scratch[0]
-	if math.IsNaN(v) {
-		if !math.IsNaN(x) {
+func (f *feature) observeNumber(slot int, x float64) error {
+	f.scratch[0] = x // where groups look for it, too
+	v := x
+	if len(f.pre) > 0 {
+		frozen.Apply(f.pre, f.scratch)
+		v = f.scratch[0]
+	}
+	if v != v {
+		if x == x {
 			f.domain++
 		}
-		return f.learn(first, 0, nil, 1)
+		return f.learn(slot, 0, nil, 1)
 	}
 	if f.distinct != nil {
 		f.distinct.Add(v)
 	}
-	return f.learn(first, 0, f.scratch, 0)
+	if err := f.Add(slot, v); err != nil || !f.pools() {
+		return err
+	}
+	return together(f.Add(0, v))
+}
+
+// together says that it was not the series which an error came from.
+func together(err error) error {
+	if err != nil {
+		return fmt.Errorf("all series together: %w", err)
+	}
+	return nil
 }
 
 func (f *feature) observeArray(first int, x []float64) error {

@@ -364,6 +364,10 @@ func derive(p []float64, s *scale.Spec, acc accumulator, records uint64, c *sket
 		return scale.RobustParams(p, *s, c.Quantile(s.QuantileRange[0]/100), c.Median(), c.Quantile(s.QuantileRange[1]/100))
 	case scale.Quantile:
 		return deriveQuantile(p, s, records, c)
+	case scale.YeoJohnson, scale.BoxCox:
+		return scale.PowerParams(p, *s, moments.N, moments.Mean(), moments.Variance(), parts(c))
+	case scale.KBins:
+		return scale.KBinsParams(p, *s, lo, hi, c.Step, parts(c))
 	}
 	return p
 }
@@ -376,4 +380,10 @@ func deriveQuantile(p []float64, s *scale.Spec, records uint64, c *sketch.Curve)
 	}
 	ranks, values := c.Anchors()
 	return scale.QuantileParams(p, *s, records, c.Exact(), c.Quantile, ranks, values)
+}
+
+// parts are those of a curve.
+func parts(c *sketch.Curve) scale.Parts {
+	lows, highs, counts := c.Parts()
+	return scale.Parts{Lows: lows, Highs: highs, Counts: counts}
 }

@@ -11,6 +11,7 @@ import (
 
 	"tare/frozen"
 	"tare/record"
+	"tare/scale"
 	"tare/schema"
 	"tare/sketch"
 	"tare/welford"
@@ -205,12 +206,21 @@ func stateBytes(f *frozen.Feature) int {
 	return 8 + int(unsafe.Sizeof(welford.Running{}))
 }
 
+// mostLandmarks are the most points that a sketch's curve has.
+const mostLandmarks = 258
+
 // artifactBytes is what one group of a series costs in the artifact.
 func artifactBytes(f *frozen.Feature) int {
-	const landmarks = 258
-	n := 6*8 + 8*len(f.Scaler.Params())
+	each := 1
 	if f.Scaler.Ragged() {
-		n += 8 + 8*len(f.Scaler.Params())*(landmarks-1)
+		each = mostLandmarks
+		if f.Scaler.Kind == scale.KBins {
+			each = f.Scaler.NBins + 1
+		}
+	}
+	n := 6*8 + 8*len(f.Scaler.Params())*each
+	if f.Scaler.Ragged() {
+		n += 8
 	}
 	if f.Impute.Kind == frozen.ImputeMean || f.Impute.Kind == frozen.ImputeMedian {
 		n += 8

@@ -44,7 +44,7 @@ func newColumn(f *Feature, l *Learned, series int) (column, error) {
 		c.outputs = c.labels.outputs
 		return c, nil
 	}
-	if c.pre, err = Steps(f.Pre); err != nil {
+	if c.pre, err = f.Steps(); err != nil {
 		return c, err
 	}
 	if c.step, err = scale.New(f.Scaler); err != nil {
@@ -59,7 +59,7 @@ func newColumn(f *Feature, l *Learned, series int) (column, error) {
 		v := []float64{f.Impute.Constant}
 		Apply(c.pre, v)
 		if c.constant = v[0]; math.IsNaN(c.constant) {
-			return c, fmt.Errorf("impute: constant %v is outside the domain of the pre-transforms", f.Impute.Constant)
+			return c, fmt.Errorf("impute: constant %v is outside the domain of the pre-transforms or the scaler", f.Impute.Constant)
 		}
 	}
 	return c, nil

@@ -80,7 +80,7 @@ const (
 
 // NeedsQuantiles reports whether learning the feature takes a quantile sketch.
 func (f *Feature) NeedsQuantiles() bool {
-	return f.Scaler.Kind == scale.Robust || f.Scaler.Kind == scale.Quantile || f.Impute.Kind == ImputeMedian
+	return f.Scaler.Sketched() || f.Impute.Kind == ImputeMedian
 }
 
 // Size returns the numbers of a feature: the product of its shape, 1 without.
@@ -156,15 +156,19 @@ type Dictionary struct {
 	Kind  record.LabelKind // how the inverse writes a label
 }
 
-// Steps builds the pre-transforms.
-func Steps(pre []scale.Pre) ([]scale.Step, error) {
-	steps := make([]scale.Step, 0, len(pre))
-	for _, p := range pre {
+// Steps builds what a value goes through before the scaler: the pre-transforms, and
+// what makes missing a value that the scaler has no result for.
+func (f *Feature) Steps() ([]scale.Step, error) {
+	steps := make([]scale.Step, 0, len(f.Pre)+1)
+	for _, p := range f.Pre {
 		step, err := scale.NewPre(p)
 		if err != nil {
 			return nil, err
 		}
 		steps = append(steps, step)
+	}
+	if domain := f.Scaler.Domain(); domain != nil {
+		steps = append(steps, domain)
 	}
 	return steps, nil
 }

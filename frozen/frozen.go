@@ -156,9 +156,10 @@ func (f *Frozen) Find(series []byte) int32 {
 // features that are Shared; where it is Pooled, those that are neither Shared nor
 // Pooled. dst and the numbers of r must not overlap.
 //
-// A value beyond the training range, or outside the domain of a pre-transform,
-// is flagged OutOfRange, a label that is none of the categories UnknownLabel, and an
-// Unknown or Pooled series UnknownSeries unless all features are Shared.
+// A value beyond the training range, or outside the domain of a pre-transform or of
+// the scaler, is flagged OutOfRange, a label that is none of the categories
+// UnknownLabel, and an Unknown or Pooled series UnknownSeries unless all features are
+// Shared.
 func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record.Flags) {
 	if id < 0 && f.keyed {
 		flags = record.UnknownSeries
@@ -249,7 +250,9 @@ func (f *Frozen) ExplainAt(feature, number int, x float64, id int32) Trace {
 	y := []float64{x}
 	for i := range c.pre {
 		Apply(c.pre[i:i+1], y)
-		t.Pre = append(t.Pre, y[0])
+		if i < len(f.features[feature].Pre) {
+			t.Pre = append(t.Pre, y[0])
+		}
 	}
 	t.In = y[0]
 	flags := c.number(y, x, entry)

@@ -729,7 +729,7 @@ class _Spec(NamedTuple):
 
     @property
     def ragged(self) -> bool:
-        return self.kind == "quantile"
+        return self.kind in ("quantile", "kbins")
 
     @property
     def learns_impute(self) -> bool:
@@ -763,7 +763,7 @@ class _Feature:
             if np.isnan(self.constant):
                 raise ArtifactError(
                     f"feature {spec.name!r}: impute: constant {spec.constant} "
-                    "is outside the domain of the pre-transforms"
+                    "is outside the domain of the pre-transforms or the scaler"
                 )
 
     def first(self, ids: Ints) -> Ints:
@@ -1409,6 +1409,106 @@ _MARGIN = 1e-7
 _LOWEST, _HIGHEST = -5.199337582605575, 5.19933758270342
 
 
+class _Power:
+    """yeo_johnson and box_cox: (bend(x) - mean) / scale."""
+
+    def __init__(
+        self,
+        bend: Callable[[Floats, Floats], Floats],
+        unbend: Callable[[Floats, Floats], Floats],
+        power: Floats,
+        mean: Floats,
+        scale: Floats,
+    ):
+        self.bend, self.unbend = bend, unbend
+        self.power, self.mean, self.scale = power, mean, scale
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        return (self.bend(x, self._powers(x, at)) - self.mean[at]) / self.scale[at]
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        return self.unbend(y * self.scale[at] + self.mean[at], self._powers(y, at))
+
+    def _powers(self, x: Floats, at: Ints) -> Floats:
+        return np.broadcast_to(self.power[at], x.shape)
+
+
+_EPSILON = 2.0**-52
+
+
+def _bend(u: Floats, power: Floats) -> Floats:
+    """Return (e^(power u) - 1) / power, u where that is 0."""
+    return np.where(np.abs(power) < _EPSILON, u, _expm1(power * u) / power)
+
+
+def _unbend(y: Floats, power: Floats) -> Floats:
+    return np.where(np.abs(power) < _EPSILON, y, _log1p(power * y) / power)
+
+
+def _yeo_johnson(x: Floats, power: Floats) -> Floats:
+    below = x < 0
+    y = _bend(_log1p(np.abs(x)), np.where(below, 2 - power, power))
+    return np.where(power == 1, x, np.where(below, -y, y))
+
+
+def _yeo_johnson_inverse(y: Floats, power: Floats) -> Floats:
+    below = y < 0
+    x = _expm1(_unbend(np.abs(y), np.where(below, 2 - power, power)))
+    return np.where(power == 1, y, np.where(below, -x, x))
+
+
+def _box_cox(x: Floats, power: Floats) -> Floats:
+    return _bend(_log(x), power)
+
+
+def _box_cox_inverse(y: Floats, power: Floats) -> Floats:
+    return _exp(_unbend(y, power))
+
+
+def _box_cox_shifted(x: Floats, power: Floats) -> Floats:
+    """Return Box and Cox's y, but x, not x - 1, for a power of 1: the mean takes up the rest."""
+    return np.where(power == 1, _positive(x), _box_cox(x, power))
+
+
+def _box_cox_shifted_inverse(y: Floats, power: Floats) -> Floats:
+    return np.where(power == 1, _positive(y), _box_cox_inverse(y, power))
+
+
+def _positive(x: Floats) -> Floats:
+    """Return x where it is above 0."""
+    return np.where(x <= 0, np.nan, x)
+
+
+def _unchanged(y: Floats) -> Floats:
+    return y
+
+
+class _KBins:
+    """kbins: the number of the bin; each bin has its lower edge.
+
+    offsets, (n_series + 1,), say where the edges of each series lie.
+    """
+
+    def __init__(self, offsets: NDArray, edges: Floats):
+        self.first = offsets[:-1].astype(np.int64)
+        self.bins = np.diff(offsets.astype(np.int64)) - 1
+        self.edges = edges
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        out = np.full(x.shape, np.nan)
+        rows = np.flatnonzero((self.bins[at] > 0) & ~np.isnan(x))
+        first = self.first[at[rows]]
+        out[rows] = _segment(self.edges, x[rows], first, self.bins[at[rows]]) - first
+        return out
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        out = np.full(y.shape, np.nan)
+        rows = np.flatnonzero((y > -1) & (y < self.bins[at]))
+        i = self.first[at[rows]] + y[rows].astype(np.int64)
+        out[rows] = (self.edges[i + 1] + self.edges[i]) * 0.5
+        return out
+
+
 class _Quantile:
     """quantile: the rank among the landmarks of the series, to the normal distribution if asked.
 
@@ -1528,6 +1628,16 @@ def _make_quantile(f: _Feature) -> _Quantile:
     return _Quantile(f.offsets, *f.params, f.spec.scaler["output_distribution"] == "normal")
 
 
+def _make_yeo_johnson(f: _Feature) -> _Power:
+    return _Power(_yeo_johnson, _yeo_johnson_inverse, *f.params)
+
+
+def _make_box_cox(f: _Feature) -> _Power:
+    if f.spec.scaler.get("standardize"):
+        return _Power(_box_cox_shifted, _box_cox_shifted_inverse, *f.params)
+    return _Power(_box_cox, _box_cox_inverse, *f.params)
+
+
 _KINDS = {
     "none": _Kind((), lambda f: _Identity()),
     "standard": _Kind(("mean", "scale"), lambda f: _Linear(*f.params)),
@@ -1535,7 +1645,11 @@ _KINDS = {
     "maxabs": _Kind(("scale",), _make_maxabs),
     "robust": _Kind(("center", "scale"), lambda f: _Linear(*f.params)),
     "quantile": _Kind(("references", "quantiles"), _make_quantile),
+    "yeo_johnson": _Kind(("lambda", "mean", "scale"), _make_yeo_johnson),
+    "box_cox": _Kind(("lambda", "mean", "scale"), _make_box_cox),
+    "kbins": _Kind(("bin_edges",), lambda f: _KBins(f.offsets, *f.params)),
 }
+_NEWER = ("yeo_johnson", "box_cox", "kbins")  # kinds that version 1 of the format does not know
 
 
 class _Affine:
@@ -1759,10 +1873,12 @@ def _feature_specs(m: dict) -> list[Union[_Spec, _LabelSpec]]:
         _label_spec(at, f) if "encoding" in f else _feature_spec(at, f)
         for at, f in _objects(m, "", "features")
     ]
-    newer = any(s.shape or s.shared or s.pooled or s.exact or s.role for s in specs)
+    newer = any(
+        s.shape or s.shared or s.pooled or s.exact or s.role or s.kind in _NEWER for s in specs
+    )
     if m["format"] == 1 and (newer or "splits" in m or m.get("whiten")):
         news = "arrays, what all series share or pool, exact quantiles, targets, splits"
-        news += ", features that are whitened, labels"
+        news += ", features that are whitened, labels, " + ", ".join(_NEWER)
         raise _wrong("format", 1, f"{FORMAT} for {news}")
     roles = [s.role for s in specs]
     if roles != sorted(roles):
@@ -1825,6 +1941,8 @@ def _feature_spec(at: str, f: dict) -> _Spec:
     scaler = _get(f, at, "scaler", dict)
     _check_scaler(f"{at}.scaler", scaler)
     pre = [_pre(place, p) for place, p in _objects(f, at, "pre", [])]
+    if scaler["kind"] == "box_cox":  # which has no result for the rest
+        pre.append(_Pre(_positive, _unchanged))
     impute = _get(f, at, "impute", dict, {})
     kind = impute.get("kind")
     if kind not in (None, "mean", "median", "constant"):
@@ -1938,6 +2056,7 @@ def _check_scaler(at: str, scaler: dict) -> None:
     if kind not in _KINDS:
         raise _wrong(at, kind, f"one of {', '.join(_KINDS)}")
     _get(scaler, at, "clip", bool, False)
+    _get(scaler, at, "standardize", bool, False)
     if kind == "minmax":
         ends = _get(scaler, at, "feature_range", list)
         if len(ends) != 2 or not all(_is_number(x) for x in ends) or not ends[0] < ends[1]:
@@ -2065,7 +2184,7 @@ def _check_feature(f: _Feature, s: Scaler) -> None:
     refuse(f.stats["data_min"] > f.stats["data_max"], "its minimum is above its maximum")
     refuse(f.stats["data_var"] < 0, "its variance is below 0")
     if f.spec.ragged:
-        _check_landmarks(f, refuse)
+        _check_ragged(f, refuse)
     elif "scale" in f.spec.params:
         refuse(f.params[f.spec.params.index("scale")] == 0, "a scale of 0")
 
@@ -2120,13 +2239,18 @@ def _of_all(s: Scaler) -> int:
     return train
 
 
-def _check_landmarks(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], None]) -> None:
-    """Check that the landmarks of each series rise, the references within [0, 1]."""
-    references = f.params[0]
-    _check_rising(f"{f.spec.name}.offsets", f.offsets, len(references))
+def _check_ragged(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], None]) -> None:
+    """Check that the landmarks or edges of each series rise, and references lie within [0, 1]."""
+    first = f.params[0]
+    _check_rising(f"{f.spec.name}.offsets", f.offsets, len(first))
     size = np.diff(f.offsets.astype(np.int64))
     learned = f.stats["count"] > 0
-    refuse(learned & (size == 0), "no landmarks")
+    if f.spec.kind == "kbins":
+        what, one = "edges", "an edge"
+        refuse(learned & (size < 2), "fewer than two edges of bins")
+    else:
+        what, one = "landmarks", "a landmark"
+        refuse(learned & (size == 0), "no landmarks")
     owner = np.repeat(np.arange(len(size)), size)
 
     def refuse_at(bad: NDArray[np.bool_], why: str) -> None:
@@ -2134,11 +2258,12 @@ def _check_landmarks(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], Non
 
     for array in f.params:
         odd = np.where(learned[owner], ~np.isfinite(array), ~np.isnan(array))
-        refuse_at(odd, "a landmark learned from values is not finite, or one from none is not NaN")
+        refuse_at(odd, f"{one} learned from values is not finite, or one from none is not NaN")
         falls = np.zeros(len(array), bool)
         falls[1:] = (array[1:] < array[:-1]) & (owner[1:] == owner[:-1])
-        refuse_at(falls, "the landmarks do not rise")
-    refuse_at((references < 0) | (references > 1), "a reference outside of [0, 1]")
+        refuse_at(falls, f"the {what} do not rise")
+    if f.spec.kind == "quantile":
+        refuse_at((first < 0) | (first > 1), "a reference outside of [0, 1]")
 
 
 def _check_examples(s: Scaler) -> None:

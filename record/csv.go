@@ -232,7 +232,7 @@ func unquote(dst, cell []byte) []byte {
 // cell reads the cell at i and hands it to all that it feeds.
 func (d *CSV) cell(b []byte, i int, t *target) int {
 	if t != nil && t.plain {
-		if n, end := quick(b, i); end > 0 && b[end] == ',' {
+		if n, end := quick(b, i); end > 0 && (end == len(b) || b[end] == ',') {
 			d.setNumber(t.features[0], n.float(b[i:end]), Span{int32(i), int32(end)})
 			return end
 		}

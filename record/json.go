@@ -25,6 +25,8 @@ type JSON struct {
 	time string // see topTime
 	key  []byte // holds a key whose escapes were resolved
 
+	decimals int // of the time, see the function
+
 	// Of the array that is read:
 	feature   int
 	misshapen bool
@@ -45,6 +47,7 @@ func NewJSON(s *schema.Schema) (*JSON, error) {
 	}
 	d := &JSON{reader: newReader(s), root: root, time: topTime(s)}
 	d.scan.depth = d.limits.Depth
+	d.decimals, _ = decimals(s.Time.Layout)
 	return d, nil
 }
 
@@ -136,6 +139,13 @@ func (d *JSON) member(b []byte, i int, k *key, depth int) int {
 		n, end := d.scan.number(b, i)
 		if end >= 0 {
 			d.setNumber(k.features[0], n.float(b[i:end]), Span{int32(i), int32(end)})
+		}
+		return end
+	case k.ticks && isNumber(b[i]):
+		n, end := d.scan.number(b, i)
+		if end >= 0 {
+			nanos, ok := n.units(d.decimals)
+			d.setInstant(nanos, ok, Span{int32(i), int32(end)})
 		}
 		return end
 	case k.array && b[i] == '[':

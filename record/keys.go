@@ -16,6 +16,7 @@ type target struct {
 	stamp    bool
 	plain    bool // it feeds one feature that is a single number, and nothing else
 	array    bool // it feeds one feature that is an array, and nothing else
+	ticks    bool // it feeds the time, in a layout that is a number, and nothing else
 }
 
 // only reports whether the field feeds one feature and nothing else.
@@ -50,7 +51,9 @@ func targets(s *schema.Schema) []*target {
 		at(s.Time.Field).time = true
 	}
 	at(schema.StampField).stamp = true
+	_, number := decimals(s.Time.Layout)
 	for _, t := range all {
+		t.ticks = number && t.time && len(t.features) == 0 && t.series < 0 && !t.stamp
 		if t.only() {
 			f := &s.Features[t.features[0]]
 			t.array = f.Shape != nil

@@ -80,8 +80,8 @@ func TestLabelJSON(t *testing.T) {
 	s := labelled()
 	s.BadValue = schema.Missing
 	d = newJSON(t, s)
-	f(d, `{"state":{},"payload":{"code":[1]},"level":{}}`, `ok "" NaN={} NaN NaN=[1] NaN NaN={} NaN={} none""`+none+` none"" bad=4`)
-	f(d, `{"payload":7}`, `ok "" NaN NaN NaN NaN NaN NaN none""`+none+` none"" bad=1`)
+	f(d, `{"state":{},"payload":{"code":[1]},"level":{}}`, `ok "" NaN={} NaN NaN=[1] NaN NaN={} NaN={} bad=4 none""`+none+` none""`)
+	f(d, `{"payload":7}`, `ok "" NaN NaN NaN NaN NaN NaN bad=1 none""`+none+` none""`)
 
 	s = &schema.Schema{Format: schema.JSON, Series: schema.Series{Fields: []string{"x"}}, Time: schema.Time{Field: "x", Layout: schema.Unix},
 		Features: []schema.Feature{{Name: "x", Field: "x", Label: true}}}

@@ -205,9 +205,14 @@ func (r *reader) setStamp(span Span) {
 
 // setTime takes text as the event time.
 func (r *reader) setTime(text []byte, span Span) {
-	r.row.When = span
-	r.row.Time, r.row.Timed = ParseTime(r.schema.Time.Layout, text)
-	if !r.row.Timed {
+	nanos, ok := ParseTime(r.schema.Time.Layout, text)
+	r.setInstant(nanos, ok, span)
+}
+
+// setInstant takes what was read as the event time, if it is one.
+func (r *reader) setInstant(nanos int64, ok bool, span Span) {
+	r.row.When, r.row.Time, r.row.Timed = span, nanos, ok
+	if !ok {
 		r.add(BadTime, span, 0, "")
 	}
 }

@@ -68,7 +68,7 @@ func (e *replaceJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark) 
 			if e.keeps(row.Numbers[e.rows.places[f].start], y[p.start]) && e.keepsAll(f, row, y) {
 				continue
 			}
-			dst = append(dst, value[from:at.Start]...)
+			dst = appendGap(dst, value, from, at.Start)
 			if p.shape == nil && p.label < 0 {
 				dst = e.append(dst, y[p.start])
 			} else {
@@ -88,6 +88,17 @@ func (e *replaceJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark) 
 		dst = appendStamp(append(comma(dst), `"`+schema.StampField+`":`...), m)
 	}
 	return append(dst, value[brace:]...)
+}
+
+// appendGap appends b[from:to], what stands between two numbers. Up to 16 bytes
+// are copied with some that lie behind, which is quicker than memmove.
+func appendGap(dst, b []byte, from, to int32) []byte {
+	n, size := len(dst), int(to-from)
+	if size > 16 || len(b)-int(from) < 16 || cap(dst)-n < 16 {
+		return append(dst, b[from:to]...)
+	}
+	*(*[16]byte)(dst[n : n+16]) = [16]byte(b[from:])
+	return dst[:n+size]
 }
 
 // remark appends the mark in the place of one that was there.

@@ -39,6 +39,10 @@ const (
 	MaxAbs   = "maxabs"
 	Robust   = "robust"
 	Quantile = "quantile"
+
+	YeoJohnson = "yeo_johnson"
+	BoxCox     = "box_cox"
+	KBins      = "kbins"
 )
 
 // A Spec names a scaler and its options with scikit-learn's names. Options of
@@ -55,4 +59,7 @@ type Spec struct {
 	UnitVariance       bool        `json:"unit_variance,omitempty"`       // robust
 	NQuantiles         int         `json:"n_quantiles,omitempty"`         // quantile
 	OutputDistribution string      `json:"output_distribution,omitempty"` // quantile: uniform, normal
+	Standardize        bool        `json:"standardize,omitempty"`         // yeo_johnson, box_cox
+	NBins              int         `json:"n_bins,omitempty"`              // kbins
+	Strategy           string      `json:"strategy,omitempty"`            // kbins: uniform, quantile, kmeans
 }

@@ -175,7 +175,7 @@ func newBody(m *Manifest, f *frozen.Frozen) (*body, error) {
 			return nil, fmt.Errorf("feature %q: impute is %q, but %d values for it were learned", f.Name, f.Impute.Kind, len(l.Impute))
 		}
 		b.learned = append(b.learned, *l)
-		b.landmarks = append(b.landmarks, uint64(len(l.Params))/2)
+		b.landmarks = append(b.landmarks, uint64(len(l.Params)/max(1, len(f.Scaler.Params()))))
 		var d *dictionary
 		if l.Labels != nil {
 			d = newDictionary(l.Labels)
@@ -289,27 +289,33 @@ func params(f *frozen.Feature, n int, l *frozen.Learned) (all []array) {
 	return all
 }
 
-// ragged are the arrays of a scaler that keeps m references and then m values
-// of each of so many entries: offsets, which count the former, all references,
-// all values. There are n of each.
+// ragged are the arrays of a scaler that keeps m numbers for each of its
+// parameters, one parameter behind the other, of each of so many entries: offsets,
+// which count those of one parameter, then each parameter of all entries. There are n
+// of each.
 func ragged(f *frozen.Feature, entries int, l *frozen.Learned, n uint64) []array {
 	names := f.Scaler.Params()
-	at := risingOffsets(f.Name+".offsets", uint64(entries)+1, n, func(i int, x uint64) { l.Offsets[i] = 2 * x })
+	each := uint64(len(names))
+	at := risingOffsets(f.Name+".offsets", uint64(entries)+1, n, func(i int, x uint64) { l.Offsets[i] = each * x })
 	at.put = func(w *blocks) {
 		for _, o := range l.Offsets {
-			w.word(o / 2)
+			w.word(o / each)
 		}
 	}
-	return []array{at, landmarks(f.Name+"."+names[0], l, n, 0), landmarks(f.Name+"."+names[1], l, n, 1)}
+	all := []array{at}
+	for k, name := range names {
+		all = append(all, landmarks(f.Name+"."+name, l, n, uint64(k), each))
+	}
+	return all
 }
 
-// landmarks is the first or the second half of the numbers of each entry, of
+// landmarks is the k-th of so many equal parts of the numbers of each entry, of
 // which the offsets are known.
-func landmarks(name string, l *frozen.Learned, n, half uint64) array {
+func landmarks(name string, l *frozen.Learned, n, k, parts uint64) array {
 	of := func(entry int) []float64 {
 		start, end := l.Offsets[entry], l.Offsets[entry+1]
-		m := (end - start) / 2
-		return l.Params[start+half*m:][:m]
+		m := (end - start) / parts
+		return l.Params[start+k*m:][:m]
 	}
 	entry, rest := 0, []float64(nil) // being read
 	return array{name: name, t: f8, n: n,
@@ -395,7 +401,7 @@ func (b *body) allocate(feature int) {
 	}
 	if f.Scaler.Ragged() {
 		l.Offsets = make([]uint64, n+1)
-		l.Params = make([]float64, 2*b.landmarks[feature])
+		l.Params = make([]float64, uint64(len(f.Scaler.Params()))*b.landmarks[feature])
 	} else {
 		l.Params = make([]float64, n*len(f.Scaler.Params()))
 	}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tare/internal/accuracy"
 )
 
 // atExample copies an example to a new folder and goes there.
@@ -410,4 +412,125 @@ func mostOf(counts map[int]int, n, least int) (sum int) {
 		sum += c
 	}
 	return sum
+}
+
+// TestExampleSkewed holds skewed values to come out with mean 0, deviation 1 and
+// little skewness, a fifth of the records in each bin, and inverse to give the
+// values back.
+func TestExampleSkewed(t *testing.T) {
+	const example, artifact, n = "skewed.yaml", "state/skewed-1.npz", 100
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(1, 2))
+	var raw strings.Builder
+	for i := range n {
+		fmt.Fprintf(&raw, `{"pump":"p1","ts":"2026-02-01T00:00:%02dZ","flow":%v,"offset":%v,"load":%v}`+"\n",
+			i%60, math.Exp(r.NormFloat64()), 1-math.Exp(r.NormFloat64()), 100*r.Float64())
+	}
+	if err := os.Mkdir("pumps", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "pumps/a.jsonl", []byte(raw.String()))
+	tare(t, 0, "", "run", "-c", example)
+	type numbers struct{ Flow, Offset, Load float64 }
+	read := func(lines string) (all []numbers) {
+		for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
+			var x numbers
+			if err := json.Unmarshal([]byte(line), &x); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, x)
+		}
+		return all
+	}
+	normalized := string(readBytes(t, "normalized.jsonl"))
+	var sums [2][4]float64
+	bins := map[float64]int{}
+	for _, x := range read(normalized) {
+		for i, z := range []float64{x.Flow, x.Offset} {
+			for k := range sums[i] {
+				sums[i][k] += math.Pow(z, float64(k)) / n
+			}
+		}
+		bins[x.Load]++
+	}
+	for i, s := range sums {
+		if math.Abs(s[1]) > 1e-9 || math.Abs(s[2]-1) > 1e-9 || math.Abs(s[3]) > 0.3 {
+			t.Errorf("feature %d has mean %v, variance %v, skewness %v", i, s[1], s[2], s[3])
+		}
+	}
+	for bin := range 5 {
+		if bins[float64(bin)] != n/5 {
+			t.Errorf("bins hold %v, want %d each", bins, n/5)
+		}
+	}
+	out, _ := tare(t, 0, "", "inverse", "-a", artifact, "normalized.jsonl")
+	want := read(raw.String())
+	for i, got := range read(out) {
+		if w := want[i]; math.Abs(got.Flow-w.Flow) > 1e-9*w.Flow || math.Abs(got.Offset-w.Offset) > 1e-9 || math.Abs(got.Load-w.Load) > 20 {
+			t.Fatalf("%+v came back as %+v", w, got)
+		}
+	}
+}
+
+// TestExampleEveryScaler holds every field to come out by its scaler and to come back,
+// what is missing to be filled in where that is asked for, and a new machine to be
+// normalized too.
+func TestExampleEveryScaler(t *testing.T) {
+	const example, artifact, n = "every-scaler.yaml", "state/machines-1.npz", 101
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(1, 2))
+	var raw strings.Builder
+	for i := range n {
+		machine, temperature := "m1", fmt.Sprint(20+r.NormFloat64())
+		if i == n-1 {
+			machine = "new"
+		}
+		if i == 7 {
+			temperature = "null"
+		}
+		z := r.NormFloat64()
+		fmt.Fprintf(&raw, `{"machine":%q,"ts":"2026-02-01T00:00:%02dZ","temperature":%s,"duty":%v,"torque":%v,"vibration":%v,"current":%v,"load":%v,"latency":%v,"particles":%d,"starts":%d,"drift":%v,"outside":%v}`+"\n",
+			machine, i%60, temperature, r.Float64(), z, z/r.Float64(), 3+z, r.Float64(), r.ExpFloat64(), int(math.Exp(3+z)), r.IntN(50), z/r.Float64(), 10+z)
+	}
+	if err := os.Mkdir("machines", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "machines/a.jsonl", []byte(raw.String()))
+	tare(t, 0, "", "run", "-c", example)
+	lines := strings.Split(strings.TrimSpace(string(readBytes(t, "normalized.jsonl"))), "\n")
+	values := map[string][]float64{}
+	for i, line := range lines {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatal(err)
+		}
+		for name, v := range got {
+			x, number := v.(float64)
+			if number && i < n-1 {
+				values[name] = append(values[name], x)
+			}
+			if v == nil {
+				t.Errorf("record %d has no %s: %s", i, name, line)
+			}
+		}
+	}
+	if !strings.Contains(lines[7], `"temperature":0,`) || !strings.Contains(lines[7], "imputed") || !strings.Contains(lines[n-1], "unknown_series") {
+		t.Errorf("a filled in record is %s\nof a new machine %s", lines[7], lines[n-1])
+	}
+	for name, want := range map[string][2]float64{"duty": {0, 1}, "load": {0, 1}, "latency": {-5.199337582605575, 5.19933758270342}} {
+		if low, high := slices.Min(values[name]), slices.Max(values[name]); math.Abs(low-want[0]) > 1e-12 || math.Abs(high-want[1]) > 1e-12 {
+			t.Errorf("%s goes from %v to %v, want %v", name, low, high, want)
+		}
+	}
+	if largest := max(slices.Max(values["torque"]), -slices.Min(values["torque"])); largest != 1 {
+		t.Errorf("the largest torque is %v", largest)
+	}
+	for _, name := range []string{"vibration", "current"} {
+		slices.Sort(values[name])
+		if median, range4 := values[name][50]+values[name][49], accuracy.Linear(values[name], .75)-accuracy.Linear(values[name], .25); math.Abs(median) > 1e-9 || math.Abs(range4-1) > 1e-9 {
+			t.Errorf("%s has median %v and range %v", name, median/2, range4)
+		}
+	}
+	back, _ := tare(t, 0, "", "inverse", "-a", artifact, "normalized.jsonl")
+	sameRecords(t, strings.Join(strings.Split(back, "\n")[8:n-1], "\n"), strings.Join(strings.Split(raw.String(), "\n")[8:n-1], "\n"), 1e-7)
 }

@@ -14,6 +14,7 @@ import (
 	"tare/fit"
 	"tare/frozen"
 	"tare/record"
+	"tare/scale"
 	"tare/store"
 	"tare/stream"
 )
@@ -183,17 +184,32 @@ func (e *explainer) number(i int, series []byte, number int, x float64, id int32
 func (e *explainer) line(name, text string) { fmt.Fprintf(e.out, "    %-11s %s\n", name, text) }
 
 func (e *explainer) params(spec *frozen.Feature, p []float64) {
-	names := spec.Scaler.Params()
-	if spec.Scaler.Ragged() {
+	switch {
+	case spec.Scaler.Ragged() && len(p) == 0:
+	case spec.Scaler.Kind == scale.KBins:
+		e.line("bins", binsText(p))
+	case spec.Scaler.Ragged():
 		m := len(p) / 2
-		if m > 0 {
-			e.line("landmarks", fmt.Sprintf("%d, from %s to %s", m, full(p[m]), full(p[2*m-1])))
+		e.line("landmarks", fmt.Sprintf("%d, from %s to %s", m, full(p[m]), full(p[2*m-1])))
+	default:
+		for k, name := range spec.Scaler.Params() {
+			e.line(name, full(p[k]))
 		}
-		return
 	}
-	for k, name := range names {
-		e.line(name, full(p[k]))
+}
+
+// binsText tells the edges of bins: all of few, and the ends of many.
+func binsText(edges []float64) string {
+	const few = 12
+	n := len(edges) - 1
+	if n > few {
+		return fmt.Sprintf("%d, from %s to %s", n, full(edges[0]), full(edges[n]))
 	}
+	var parts []string
+	for _, edge := range edges {
+		parts = append(parts, full(edge))
+	}
+	return fmt.Sprintf("%d, with the edges %s", n, strings.Join(parts, ", "))
 }
 
 // percentile tells where a value lies among those it was learned from.
@@ -216,7 +232,7 @@ func beyond(x, lo, hi float64) string {
 	case x < lo:
 		return fmt.Sprintf("beyond anything learned: below the smallest training value %s by %s", full(lo), full(lo-x))
 	}
-	return "outside the domain of a pre-transform: counted as missing"
+	return "outside the domain of a pre-transform or of the scaler: counted as missing"
 }
 
 // full writes a number with all its digits.
