@@ -144,3 +144,9 @@ metrics-test:
 	.ci/promtool check rules deploy/prometheus/alerts.yml
 	.ci/promtool test rules deploy/prometheus/alerts_test.yml
 	.ci/promtool check config deploy/prometheus/prometheus.yml
+
+# docs/coverage.md, from tests that pass.
+.PHONY: coverage
+coverage:
+	test -x $(VENV)/bin/python || $(MAKE) downloads
+	go run ./bench/coverage $(VENV)/bin/python

@@ -47,7 +47,8 @@ var house = map[string]string{
 	"metrics":  "record fit stream github.com/prometheus/client_golang/prometheus",
 	"web":      "stream github.com/prometheus/client_golang/prometheus github.com/prometheus/client_golang/prometheus/promhttp",
 	"config":   "go.yaml.in/yaml/v4",
-	"cmd/tare": "schema record welford sketch scale frozen fit store sink stream config metrics web internal/kafka internal/broker internal/coord github.com/spf13/cobra github.com/twmb/franz-go/pkg/kfake github.com/prometheus/client_golang/prometheus github.com/segmentio/kafka-go/sasl github.com/segmentio/kafka-go/sasl/plain github.com/segmentio/kafka-go/sasl/scram",
+	"examples": "",
+	"cmd/tare": "examples schema record welford sketch scale frozen fit store sink stream config metrics web internal/kafka internal/broker internal/coord github.com/spf13/cobra github.com/twmb/franz-go/pkg/kfake github.com/prometheus/client_golang/prometheus github.com/segmentio/kafka-go/sasl github.com/segmentio/kafka-go/sasl/plain github.com/segmentio/kafka-go/sasl/scram",
 }
 
 // forTests is what test files may import besides.

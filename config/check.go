@@ -16,6 +16,7 @@ func (r *reader) check(c *Config) {
 	r.checkRoles(c)
 	r.checkArrays(c)
 	r.checkWhiten(c)
+	r.checkLabels(c)
 	r.checkAlone(c)
 	r.checkBinary(c)
 	r.checkCutoff(c)

@@ -136,21 +136,22 @@ type Limits struct {
 	Depth  int // nested objects and arrays
 }
 
-// A Feature is one number of a record, or one array of them, and how it is
+// A Feature is one number of a record, one array of them, or a label, and how it is
 // normalized.
 type Feature struct {
-	Name   string
-	Field  string   // empty with Record.Format binary
-	Shape  []int    // extents of an array, outermost first; nil is one number
-	Per    string   // none, or an axis from "0": what of an array shares statistics; empty is nothing
-	Scope  string   // series, global; empty is Config.Scope
-	Fixed  *Fixed   // numbers in place of learned ones; nil is none
-	By     []string // features that a ratio is of: one, or one for each index of the last axis
-	Scaler Scaler
-	Pre    []Pre // applied in order before the scaler
-	Impute Impute
-	Exact  string // require, prefer; empty takes the quantiles of a digest
-	Role   string // feature, target; empty is feature
+	Name     string
+	Field    string   // empty with Record.Format binary
+	Shape    []int    // extents of an array, outermost first; nil is one number
+	Per      string   // none, or an axis from "0": what of an array shares statistics; empty is nothing
+	Scope    string   // series, global; empty is Config.Scope
+	Fixed    *Fixed   // numbers in place of learned ones; nil is none
+	By       []string // features that a ratio is of: one, or one for each index of the last axis
+	Scaler   Scaler
+	Encoding Encoding // of a label, where Scaler.Kind is the same; else zero
+	Pre      []Pre    // applied in order before the scaler
+	Impute   Impute
+	Exact    string // require, prefer; empty takes the quantiles of a digest
+	Role     string // feature, target; empty is feature
 }
 
 // A Fixed has the numbers of a standard scaler that are known: one, or one for
@@ -162,7 +163,7 @@ type Fixed struct {
 // A Scaler names a scaler and its options with scikit-learn's names. Options of
 // other kinds are zero.
 type Scaler struct {
-	Kind               string // none, standard, minmax, maxabs, robust, quantile, normalizer, ratio
+	Kind               string // none, standard, minmax, maxabs, robust, quantile, yeo_johnson, box_cox, kbins, normalizer, ratio; of labels onehot, ordinal
 	WithMean           bool
 	WithStd            bool
 	FeatureRange       *[2]float64
@@ -173,6 +174,9 @@ type Scaler struct {
 	UnitVariance       bool
 	NQuantiles         int
 	OutputDistribution string // uniform, normal
+	Standardize        bool
+	NBins              int
+	Strategy           string // uniform, quantile, kmeans
 	Norm               string // l1, l2, max, peak, standard
 }
 
@@ -295,6 +299,12 @@ func NewFeature(name string) Feature {
 	return Feature{Name: name, Field: name, Scaler: NewScaler("standard")}
 }
 
+// NewKafkaSource returns a topic with every default: brokers and topic are still to
+// be set.
+func NewKafkaSource() KafkaSource {
+	return KafkaSource{Cluster: Cluster{ClientID: "tare"}, Start: Start{At: "earliest"}}
+}
+
 // NewScaler returns a scaler with scikit-learn's defaults.
 func NewScaler(kind string) Scaler {
 	s := Scaler{Kind: kind}
@@ -308,6 +318,10 @@ func NewScaler(kind string) Scaler {
 		s.QuantileRange = &[2]float64{25, 75}
 	case "quantile":
 		s.NQuantiles, s.OutputDistribution = 1000, "uniform"
+	case "yeo_johnson", "box_cox":
+		s.Standardize = true
+	case "kbins":
+		s.NBins, s.Strategy = 5, "quantile"
 	case "normalizer":
 		s.Norm = "l2"
 	}

@@ -57,21 +57,32 @@ func TestWritten(t *testing.T) {
 func roundTrip(t *testing.T, c *Config) {
 	t.Helper()
 	text := c.YAML()
-	again, err := readAgain(c)
+	draft := c.Draft(map[string]Comment{"pipeline": {Above: "# a: b\n# c"}, "features[0]": {Beside: "# {d"}, "features": {Below: "# e\n\n# f"}})
+	if len(draft) >= len(text)+20 {
+		t.Errorf("a draft is longer than all that can be written:\n%s", draft)
+	}
+	readsAs(t, c, draft)
+	again := readsAs(t, c, text)
+	if second := again.YAML(); !bytes.Equal(text, second) {
+		t.Fatalf("wrote\n%s\nthen\n%s", text, second)
+	}
+}
+
+// readsAs wants text to be read as c.
+func readsAs(t *testing.T, c *Config, text []byte) *Config {
+	t.Helper()
+	again, err := readAgain(c, text)
 	if err != nil {
 		t.Fatalf("%v\nin\n%s", err, text)
 	}
 	if !reflect.DeepEqual(c, again) {
 		t.Fatalf("read\n%+v\nwrote\n%s\nread again\n%+v", c, text, again)
 	}
-	if second := again.YAML(); !bytes.Equal(text, second) {
-		t.Fatalf("wrote\n%s\nthen\n%s", text, second)
-	}
+	return again
 }
 
 // readAgain reads what is written of c, with the password in its place.
-func readAgain(c *Config) (*Config, error) {
-	text := c.YAML()
+func readAgain(c *Config, text []byte) (*Config, error) {
 	password := ""
 	if k := c.Source.Kafka; k != nil && k.SASL != nil {
 		password = k.SASL.Password.Reveal()
@@ -103,7 +114,7 @@ func TestWrittenByHand(t *testing.T) {
 	f("revision: want an integer", func(c *Config) { c.Revision = -1 })
 	f("features: missing", func(c *Config) { c.Features = nil })
 	f("features[0].name: missing", func(c *Config) { c.Features[0] = Feature{} })
-	f("got onehot", func(c *Config) { c.Features[0].Scaler.Kind = "onehot" })
+	f("got softmax", func(c *Config) { c.Features[0].Scaler.Kind = "softmax" })
 	f("features[0].pre: want log", func(c *Config) { c.Features[0].Pre = []Pre{{}} })
 	f("got exp", func(c *Config) { c.Features[0].Pre = []Pre{{Kind: "log"}, {Kind: "exp"}} })
 	f("got mode", func(c *Config) { c.Features[0].Impute.Kind = "mode" })
@@ -281,6 +292,18 @@ func TestValues(t *testing.T) {
 	f(c.Features[5].Scaler.Norm, "l2")
 	f(c.Norms, []Norm{{[]string{"fy", "fx"}, "standard"}, {[]string{"width", "left"}, "l1"}})
 
+	c = parse(t, "labels", all["testdata/good/labels.yaml"])
+	count := func(n int) *int { return &n }
+	text := func(s string) *string { return &s }
+	f(c.Features[0].Scaler, Scaler{Kind: "onehot"})
+	f(c.Features[0].Encoding, Encoding{Kind: "onehot", HandleUnknown: "error", MaxTracked: 10_000})
+	f(c.Features[1].Encoding, Encoding{Kind: "onehot", HandleUnknown: "infrequent_if_exist", MinFrequency: number(0.01), MaxCategories: count(20), Drop: "if_binary", MaxTracked: 1 << 20})
+	f(c.Features[2].Encoding, Encoding{Kind: "onehot", Categories: []string{"", "off", "1.0", "true", canary}, HandleUnknown: "warn", DropLabel: text("off"), MaxTracked: 10_000})
+	f(c.Features[3].Encoding, Encoding{Kind: "ordinal", HandleUnknown: "use_encoded_value", MinFrequency: number(5), UnknownValue: number(-1), EncodedMissingValue: number(-2), MaxTracked: 10_000})
+	f(c.Features[4].Role, "target")
+	f(c.Features[5].Encoding, Encoding{})
+	f(strings.Contains(string(c.YAML()), "  - {name: state, scaler: onehot}\n"), true)
+
 	c = parse(t, "splits", all["testdata/good/splits.yaml"])
 	april := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
 	f(c.Splits, []Split{{"validation", april}, {"Test_2-x", april.Add(1)}, {Name: "3"}})
@@ -360,7 +383,7 @@ func (r random) pair() *[2]float64 {
 }
 
 func (r random) scaler() Scaler {
-	s := NewScaler(r.of(slices.DeleteFunc(slices.Clone(scalers), func(s string) bool { return s == "normalizer" })...)) // which is of arrays
+	s := NewScaler(r.of("none", "standard", "minmax", "maxabs", "robust", "quantile", "yeo_johnson", "box_cox", "kbins", "ratio"))
 	if r.bool() {
 		return s
 	}
@@ -405,6 +428,10 @@ func (r random) feature(i int) Feature {
 	if r.bool() {
 		f.Field = fmt.Sprintf("%s%d", r.text(), i)
 	}
+	if r.IntN(4) == 0 {
+		r.label(&f, "ordinal")
+		return f
+	}
 	for r.bool() {
 		f.Pre = append(f.Pre, r.pre())
 	}
@@ -433,6 +460,40 @@ func (r random) alone(f *Feature) {
 	f.Scope, f.Fixed, f.Exact = "", nil, ""
 	if f.Impute.Kind != "constant" {
 		f.Impute = Impute{}
+	}
+}
+
+// label makes a label of f.
+func (r random) label(f *Feature, encoder string) {
+	f.Scaler, f.Encoding = NewScaler(encoder), NewEncoding(encoder)
+	e := &f.Encoding
+	if r.bool() {
+		e.Categories = []string{"", "1", "true", r.text() + "."}
+	}
+	if r.bool() {
+		e.HandleUnknown, e.MaxTracked = r.of(handlings[encoder]...), 4+r.IntN(maxTracked-4)
+	}
+	number := func(from int) *float64 { x := float64(from - r.IntN(100)); return &x }
+	if r.bool() {
+		e.MinFrequency = number(101)
+	} else if r.bool() {
+		share := math.Nextafter(r.Float64(), 1)
+		e.MinFrequency = &share
+	}
+	if r.bool() {
+		most := 1 + r.IntN(100)
+		e.MaxCategories = &most
+	}
+	switch {
+	case encoder == "ordinal" && e.HandleUnknown == "use_encoded_value" && r.bool():
+		e.UnknownValue = number(-1)
+		fallthrough
+	case encoder == "ordinal" && r.bool():
+		e.EncodedMissingValue = number(-1)
+	case encoder == "onehot" && r.bool():
+		e.Drop = r.of("first", "if_binary")
+	case encoder == "onehot" && e.Categories != nil:
+		e.DropLabel = &e.Categories[r.IntN(4)]
 	}
 }
 
@@ -543,12 +604,16 @@ func (r random) kafka(c *Config) {
 	c.Record.Format, c.Record.Series, c.Record.MaxFutureSkew = "json", Series{Fields: []string{KeyField}}, time.Duration(r.IntN(9))*time.Hour
 	for i := range c.Features { // a field of JSON has a form
 		c.Features[i].Field = fmt.Sprintf("f%d", i)
-		if name := c.Features[i].Name; r.bool() && name != "width" && !strings.ContainsAny(name, "xy") {
+		name := c.Features[i].Name
+		switch label := c.Features[i].Encoding.Kind != ""; {
+		case label && r.bool():
+			r.label(&c.Features[i], "onehot")
+		case !label && r.bool() && name != "width" && !strings.ContainsAny(name, "xy"):
 			r.array(&c.Features[i])
 		}
 	}
 	c.Record.Limits.Value = 1 << 20
-	if r.IntN(3) == 0 {
+	if c.Features[0].Encoding.Kind == "" && r.IntN(3) == 0 {
 		r.binary(c)
 	}
 	if c.Record.Time.Field != "" {

@@ -43,9 +43,7 @@ func docsKeys() string {
 	var b strings.Builder
 	b.WriteString("\n" + docsHead)
 	for _, k := range keys(Default()) {
-		if k.later == "" {
-			b.WriteString(docsRow(k.name, k, nil))
-		}
+		b.WriteString(docsRow(k.name, k, nil))
 	}
 	for _, top := range keys(Default()) {
 		list := keysOf(top.kind)
@@ -59,16 +57,13 @@ func docsKeys() string {
 		fmt.Fprintf(&b, "\n### `%s`\n\n%s", path, docsHead)
 		docsRows(&b, path, list)
 	}
-	return b.String() + "\n" + docsLater() + "\n"
+	return b.String() + "\n"
 }
 
 const docsHead = "| key | type | default | meaning |\n|---|---|---|---|\n"
 
 func docsRows(b *strings.Builder, path string, list []key) {
 	for _, k := range list {
-		if k.later != "" {
-			continue
-		}
 		at := join(path, k.name)
 		b.WriteString(docsRow(at, k, list))
 		if k.kind.list {
@@ -107,25 +102,6 @@ func docsDefault(k key, sisters []key) string {
 		return err.Error()
 	}
 	return "`" + strings.TrimSpace(string(text)) + "`"
-}
-
-func docsLater() string {
-	var list []string
-	walkLater("", keys(Default()), &list)
-	return "Keys that are known but not in this version: " + words("and", list) + "."
-}
-
-func walkLater(path string, keys []key, list *[]string) {
-	for _, k := range keys {
-		at := join(path, k.name)
-		if k.later != "" {
-			*list = append(*list, "`"+at+"`")
-		}
-		if k.kind.list {
-			at += "[]"
-		}
-		walkLater(at, keysOf(k.kind), list)
-	}
 }
 
 var fence = regexp.MustCompile("(?s)\n```yaml\n(.*?)```\n")

@@ -53,6 +53,35 @@ cutoff: {event_time: "2026-03-01 00:00:00"}
 	// tare.yaml:7:22: cutoff.event_time: want a time such as 2026-03-01T00:00:00Z, or a date such as 2026-03-01, from 1678 to 2261, got "2026-03-01 00:00:00"; did you mean 2026-03-01T00:00:00Z?
 }
 
+func ExampleConfig_Draft() {
+	c := config.Default()
+	c.Pipeline = "plant"
+	c.Source.File.Paths = []string{"train.jsonl"}
+	c.Record.Series.Fields = []string{"sensor"}
+	c.Features = []config.Feature{config.NewFeature("temperature"), config.NewFeature("vibration")}
+	c.Features[1].Scaler = config.NewScaler("robust")
+	c.Cutoff.End = true
+	os.Stdout.Write(c.Draft(map[string]config.Comment{
+		"features":    {Above: "# Two of them.", Below: "# The others are text."},
+		"features[1]": {Beside: "# long tails"},
+	}))
+	// Output:
+	// version: 1
+	// pipeline: plant
+	// source:
+	//   file: {paths: [train.jsonl]}
+	// record:
+	//   series: sensor
+	// # Two of them.
+	// features:
+	//   - temperature
+	//   - {name: vibration, scaler: robust} # long tails
+	// # The others are text.
+	//
+	// cutoff:
+	//   end: true
+}
+
 func ExampleConfig_YAML() {
 	c := config.Default()
 	c.Pipeline = "plant"

@@ -36,7 +36,7 @@ func FuzzParse(f *testing.F) {
 		if len(c.YAML()) > MaxFile {
 			return
 		}
-		again, err := readAgain(c)
+		again, err := readAgain(c, c.YAML())
 		if err != nil || !reflect.DeepEqual(c, again) {
 			t.Fatalf("read\n%+v\nwrote\n%s\nread again\n%+v\n%v", c, c.YAML(), again, err)
 		}

@@ -23,7 +23,7 @@ func keys(c *Config) []key {
 		{name: "source", kind: sourceKind(&c.Source), doc: "where records come from; FILE arguments of a command replace it"},
 		{name: "record", kind: recordKind(&c.Record), unless: "inverse", doc: "how a record looks"},
 		{name: "features", kind: list(&c.Features, "a list of features", Feature{Scaler: NewScaler("standard")}, describedFeature(), feature),
-			required: true, unless: "inverse", doc: "the numbers to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
+			required: true, unless: "inverse", doc: "the numbers and labels to learn and normalize: a bare name is the field of that name with the scaler `standard`"},
 		{name: "scope", kind: choice(&c.Scope, scopes), unless: "inverse", doc: "what shares statistics: each `series` has its own, or all series together have one set, `global`, which also serves series that were not learned; a feature may say otherwise"},
 		{name: "whiten", unless: "inverse", kind: list(&c.Whiten, "a list of groups", Whiten{}, Whiten{Method: "pca", Whiten: true}, whitenKind), def: "nothing",
 			doc: "groups of features that are whitened together: the outputs of a group, which are not correlated, take the place of its members"},
@@ -47,7 +47,7 @@ func sourceKind(s *Source) kind {
 			key{name: "paths", kind: list(&s.File.Paths, "a list of paths", "", "", pattern), required: true,
 				doc: "paths and patterns (`*`, `?`, `[a-z]`); each file is a partition, in this order, those of a pattern sorted; `-` is standard input"},
 		)},
-		key{name: "kafka", alternative: true, doc: "read a topic", kind: optional(&s.Kafka, KafkaSource{Cluster: Cluster{ClientID: "tare"}, Start: Start{At: "earliest"}}, kafkaSourceKind)},
+		key{name: "kafka", alternative: true, doc: "read a topic", kind: optional(&s.Kafka, NewKafkaSource(), kafkaSourceKind)},
 	)
 }
 
@@ -137,11 +137,11 @@ func feature(f *Feature) kind {
 func featureKeys(f *Feature) []key {
 	s := &f.Scaler
 	with := func(kinds ...string) sister { return sister{"scaler", kinds} }
-	return []key{
+	keys := []key{
 		{name: "name", kind: featureName(&f.Name), required: true, doc: "its name in artifact, output and reports: printable, 1 to 128 bytes, none of `" + reserved + "`, no `.` or `_` at its start"},
 		{name: "field", kind: field(&f.Field), doc: "the field that holds it; in JSON a path such as `payload.temp`, `\\.` is a dot within a key", def: "the name"},
 		{name: "pre", kind: pre(&f.Pre), doc: "one step, or a list of steps applied in order, before the scaler", def: "none"},
-		{name: "scaler", kind: scaler(s), doc: "how it is normalized"},
+		{name: "scaler", kind: scaler(f), doc: "how it is normalized; `onehot` and `ordinal` make numbers of labels"},
 		{name: "with_mean", kind: boolean(&s.WithMean), only: with("standard"), doc: "subtract the mean"},
 		{name: "with_std", kind: boolean(&s.WithStd), only: with("standard"), doc: "divide by the standard deviation"},
 		{name: "feature_range", kind: pair(&s.FeatureRange, "[min, max] with min < max", func(a, b float64) bool { return a < b }), only: with("minmax"), doc: "where the training minimum and maximum go"},
@@ -155,17 +155,20 @@ func featureKeys(f *Feature) []key {
 		{name: "fixed", kind: optional(&f.Fixed, Fixed{}, fixedKind), only: with("standard"), def: "learned", doc: "numbers in place of learned ones, for every series: a value becomes (x - mean) / scale"},
 		{name: "n_quantiles", kind: integer(&s.NQuantiles, 1, 10_000), only: with("quantile"), doc: "landmarks of the mapping; at most the training records of a series"},
 		{name: "output_distribution", kind: choice(&s.OutputDistribution, []string{"uniform", "normal"}), only: with("quantile"), doc: "the distribution to map to"},
+		{name: "standardize", kind: boolean(&s.Standardize), only: with("yeo_johnson", "box_cox"), doc: "bring the transformed values to mean 0 and standard deviation 1"},
+		{name: "n_bins", kind: integer(&s.NBins, 2, 10_000), only: with("kbins"), doc: "bins; those too narrow are joined to a neighbor"},
+		{name: "strategy", kind: choice(&s.Strategy, []string{"uniform", "quantile", "kmeans"}), only: with("kbins"), doc: "what makes the bins: equal width (`uniform`), equal numbers of training values (`quantile`), or clusters of them (`kmeans`)"},
 		{name: "norm", kind: choice(&s.Norm, norms), only: with("normalizer"), doc: "what an array is divided by: `l1`, the sum of its magnitudes; `l2`, its Euclidean length; `max` or `peak`, its largest magnitude; with `standard` it is less its mean and by its standard deviation"},
 		{name: "by", kind: featureNames(&f.By), only: with("ratio"), def: "required there", doc: "the features of the record whose raw values divide it: one name for each index of the last axis of an array, or one for all"},
+	}
+	keys = append(keys, encodingKeys(&f.Encoding)...)
+	return append(keys, []key{
 		{name: "impute", kind: impute(&f.Impute), doc: "what is put out for a missing value: a training statistic of its series, or a constant; never learned", def: "nothing"},
 		{name: "shape", kind: shape(&f.Shape), def: "one number", doc: "the extents of an array, outermost first: nested lists in JSON, row-major in `binary`"},
 		{name: "per", kind: axis(&f.Per), only: sister{key: "shape"}, def: "each number has its own", doc: "what of an array shares statistics, or with `normalizer` a norm: the numbers with the same index of an axis, counted from 0, or with `none` the whole array"},
 		{name: "scope", kind: choice(&f.Scope, scopes), def: "the key `scope` of the file", doc: "what shares statistics: a `series`, or all series together (`global`)"},
 		{name: "role", kind: choice(&f.Role, []string{"feature", "target"}), def: "`feature`", doc: "a `target` is what a model predicts: it is normalized too, stands last in a `vector`, and has no `impute`"},
-		{name: "max_categories", later: "features are numbers"},
-		{name: "min_frequency", later: "features are numbers"},
-		{name: "handle_unknown", later: "features are numbers"},
-	}
+	}...)
 }
 
 var (
@@ -225,15 +228,16 @@ func fixedKind(f *Fixed) kind {
 
 func inPercent(a, b float64) bool { return 0 <= a && a <= b && b <= 100 }
 
-var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile", "normalizer", "ratio"}
+var scalers = []string{"none", "standard", "minmax", "maxabs", "robust", "quantile", "yeo_johnson", "box_cox", "kbins", "normalizer", "ratio", "onehot", "ordinal"}
 
 // scaler is the kind of a scaler; choosing one sets its defaults.
-func scaler(s *Scaler) kind {
-	k := choice(&s.Kind, scalers, "onehot", "ordinal")
+func scaler(f *Feature) kind {
+	s := &f.Scaler
+	k := choice(&s.Kind, scalers)
 	read := k.scalar
 	k.scalar = func(v value) (string, bool) {
 		hint, ok := read(v)
-		*s = NewScaler(s.Kind)
+		*s, f.Encoding = NewScaler(s.Kind), NewEncoding(s.Kind)
 		return hint, ok
 	}
 	return k
@@ -269,6 +273,10 @@ func describedFeature() Feature {
 	quantile := NewScaler("quantile")
 	f.Scaler.NQuantiles, f.Scaler.OutputDistribution = quantile.NQuantiles, quantile.OutputDistribution
 	f.Scaler.Norm = NewScaler("normalizer").Norm
+	f.Scaler.Standardize = NewScaler("yeo_johnson").Standardize
+	kbins := NewScaler("kbins")
+	f.Scaler.NBins, f.Scaler.Strategy = kbins.NBins, kbins.Strategy
+	f.Encoding.HandleUnknown, f.Encoding.MaxTracked = NewEncoding("onehot").HandleUnknown, NewEncoding("onehot").MaxTracked
 	return f
 }
 
@@ -433,7 +441,7 @@ func httpKind(h *HTTP) kind {
 // featureNode writes a feature without what is its default; a bare name where
 // that is enough.
 func featureNode(f *Feature) *yaml.Node {
-	plain := Feature{Name: f.Name, Field: f.Name, Scaler: NewScaler(f.Scaler.Kind)}
+	plain := Feature{Name: f.Name, Field: f.Name, Scaler: NewScaler(f.Scaler.Kind), Encoding: NewEncoding(f.Scaler.Kind)}
 	defaults := map[string]*yaml.Node{"scaler": scalarNode("!!str", "standard")}
 	for name, v := range members(featureKeys(&plain)) {
 		if name != "name" && name != "scaler" {

@@ -34,7 +34,6 @@ type key struct {
 	alternative bool   // exactly one of a mapping's alternatives must be given
 	only        sister // where it is allowed
 	unless      string // another key of the mapping that takes its place: there it is neither required nor allowed
-	later       string // not in this version, and what is instead
 }
 
 // A sister is another key of the same mapping that must be given, or must have
@@ -50,9 +49,7 @@ type dict map[string]any
 func names(keys []key) []string {
 	var list []string
 	for _, k := range keys {
-		if k.later == "" {
-			list = append(list, k.name)
-		}
+		list = append(list, k.name)
 	}
 	return list
 }
@@ -157,7 +154,7 @@ func choice(dst *string, accepted []string, later ...string) kind {
 }
 
 func didYouMean(word string, among []string) string {
-	if w, ok := near(word, among); ok {
+	if w, ok := Near(word, among); ok {
 		return "did you mean " + w + "?"
 	}
 	return ""

@@ -2,10 +2,10 @@ package config
 
 import "strings"
 
-// near returns the word that was probably meant: the first of those with the
+// Near returns the word that was probably meant: the first of those with the
 // fewest edits, at most one in a short word and two in a longer one, whatever
 // the case of letters.
-func near(word string, among []string) (string, bool) {
+func Near(word string, among []string) (string, bool) {
 	limit := 2
 	if len(word) < 5 {
 		limit = 1

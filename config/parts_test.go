@@ -274,7 +274,7 @@ func TestNear(t *testing.T) {
 	among := []string{"gap", "series", "scaler", "time", "min", "max", "unix_ms", "unix_us"}
 	f := func(word, want string) {
 		t.Helper()
-		if got, _ := near(word, among); got != want {
+		if got, _ := Near(word, among); got != want {
 			t.Errorf("%s: got %q, want %q", word, got, want)
 		}
 	}

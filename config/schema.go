@@ -35,9 +35,6 @@ func objectSchema(keys []key) dict {
 	required := []string{}
 	replaced := map[string][]key{}
 	for _, k := range keys {
-		if k.later != "" {
-			continue
-		}
 		properties[k.name] = keySchema(k)
 		if k.unless != "" {
 			replaced[k.unless] = append(replaced[k.unless], k)

@@ -50,8 +50,6 @@ func (r *reader) object(keys []key, path string, n *yaml.Node) {
 		at, is := given[k.name]
 		own := join(path, k.name)
 		switch {
-		case is && k.later != "":
-			r.found = append(r.found, Problem{r.name, at.key.Line, at.key.Column, own + " is not supported by this version; " + k.later})
 		case is && r.allowed(keys, k, given, path, at):
 			r.read(k.kind, own, at.value)
 		case !is && k.required && !r.bad[own] && !replaced(k, given):
@@ -94,7 +92,7 @@ func (r *reader) key(keys []key, given map[string]place, path string, name, n *y
 func (r *reader) suggest(keys []key, path, name string) string {
 	accepted := names(keys)
 	hint := "accepted here: " + strings.Join(accepted, ", ")
-	if w, ok := near(name, accepted); ok {
+	if w, ok := Near(name, accepted); ok {
 		r.bad[join(path, w)] = true
 		return "did you mean " + w + "? " + hint
 	}
@@ -147,10 +145,15 @@ func (r *reader) allowed(keys []key, k key, given map[string]place, path string,
 		}
 		return is
 	}
-	value := sister.kind.write().Value
-	if r.bad[join(path, sister.name)] || slices.Contains(k.only.in, value) {
+	set := sister.kind.write()
+	if r.bad[join(path, sister.name)] || set != nil && slices.Contains(k.only.in, set.Value) {
 		return true
 	}
+	if set == nil {
+		r.problem(join(path, k.name), at.key, "belongs to %s %s", sister.name, words("and", k.only.in))
+		return false
+	}
+	value := set.Value
 	here := value + " here, " + belongings(keys, sister.name, value)
 	if is && isExpression(other.value) {
 		here = shown(other.value)
@@ -195,7 +198,7 @@ func members(keys []key) iter.Seq2[string, *yaml.Node] {
 		written := map[string]*yaml.Node{}
 		for _, k := range keys {
 			on := written[k.only.key]
-			if k.later != "" || written[k.unless] != nil || k.only.key != "" && (on == nil || k.only.in != nil && !slices.Contains(k.only.in, on.Value)) {
+			if written[k.unless] != nil || k.only.key != "" && (on == nil || k.only.in != nil && !slices.Contains(k.only.in, on.Value)) {
 				continue
 			}
 			v := k.kind.write()
@@ -342,13 +345,10 @@ func homes() map[string][]string {
 	return m
 }
 
-// walk visits all keys of this version in the order of the table. [] stands for
-// the elements of a list.
+// walk visits all keys in the order of the table. [] stands for the elements of a
+// list.
 func walk(path string, keys []key, visit func(path string, k key)) {
 	for _, k := range keys {
-		if k.later != "" {
-			continue
-		}
 		at := join(path, k.name)
 		visit(at, k)
 		if k.kind.list {

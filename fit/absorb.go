@@ -98,6 +98,11 @@ func (s *State) Absorb(o *State) error {
 			return fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
 		}
 		f.domain += g.domain
+		if f.labels != nil {
+			if err := f.labels.absorb(g.labels); err != nil {
+				return fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
+			}
+		}
 		if f.distinct != nil {
 			f.distinct.Merge(g.distinct)
 		}

@@ -18,13 +18,13 @@ import (
 
 func addFeature(plan *Plan, f frozen.Feature) {
 	plan.Features = append(plan.Features, f)
-	plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Name, Shape: f.Shape})
+	plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Name, Shape: f.Shape, Label: f.Encoding != nil})
 }
 
 // randomArray is a feature of any shape, per, scope, pooled or not, scaler, pre-transform and
 // imputation, also of a single number.
 func randomArray(r *rand.Rand, k int) frozen.Feature {
-	kinds := []string{scale.None, scale.Standard, scale.MinMax, scale.MaxAbs, scale.Robust, scale.Quantile}
+	kinds := []string{scale.None, scale.Standard, scale.MinMax, scale.MaxAbs, scale.Robust, scale.Quantile, scale.YeoJohnson, scale.BoxCox, scale.KBins}
 	spec, err := scale.Default(kinds[r.IntN(len(kinds))])
 	if err != nil {
 		panic(err)
@@ -294,7 +294,8 @@ func checkRow(t *testing.T, r *rand.Rand, f *frozen.Frozen, plan *Plan, oracles 
 			t.Errorf("%+v: %v becomes %v and back %v, want %v and %v", o.spec, row.Numbers[at:to], y[at:to], back[at:to], wantY, wantBack)
 		}
 		for i, x := range row.Numbers[at:to] {
-			home := o.spec.Scaler.Kind != scale.Quantile && y[at+i] == y[at+i] && x == x && (o.spec.Pre == nil || o.spec.Impute.Kind == "")
+			lossy := o.spec.Scaler.Ragged() || o.spec.Scaler.Kind == scale.BoxCox && !(x > 0)
+			home := !lossy && y[at+i] == y[at+i] && x == x && (o.spec.Pre == nil || o.spec.Impute.Kind == "")
 			if home && !(math.Abs(back[at+i]-x) <= 1e-9*(1+math.Abs(x))) {
 				t.Errorf("%+v: %v comes back as %v", o.spec, x, back[at+i])
 			}

@@ -261,7 +261,7 @@ func (e *Exact) Sieve() (*Sieve, error) {
 	s := &Sieve{exact: e}
 	for i := range e.features {
 		spec := &e.merged.plan.Features[e.features[i].feature]
-		pre, err := frozen.Steps(spec.Pre)
+		pre, err := spec.Steps()
 		if err != nil {
 			return nil, err
 		}

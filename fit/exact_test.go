@@ -135,7 +135,7 @@ func reread(t testing.TB, e *Exact, all [3][]logged) (passes int, err error) {
 // series where series is empty.
 func sortedOf(t testing.TB, f *frozen.Feature, at, group int, series string, all [3][]logged) (x []float64) {
 	t.Helper()
-	pre, err := frozen.Steps(f.Pre)
+	pre, err := f.Steps()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,11 +5,13 @@ import (
 	"math"
 
 	"tare/frozen"
+	"tare/record"
 	"tare/scale"
 	"tare/sketch"
 )
 
-// A feature is what a State learns of one number of its records, or of one array.
+// A feature is what a State learns of one number of its records, of one array, or of
+// a label.
 // Each group of an array has a slot in each series; the groups of all series
 // together, which they share or which are pooled, come once, in the slots from 0.
 type feature struct {
@@ -21,15 +23,24 @@ type feature struct {
 	shared   int              // slots of all series together, which come before
 	missing  []uint64         // values, by slot
 	domain   uint64           // values that a pre-transform cannot map
-	distinct *sketch.Distinct // of a number by itself, if it is learned; else nil
+	distinct *sketch.Distinct // of a number by itself, if it is learned, or of a label; else nil
+	labels   *labels          // of a label, which has no slots; nil of numbers
 	scratch  []float64        // a record's numbers after pre
 	run      []float64        // those of one group
 }
 
-func newFeature(spec *frozen.Feature) (feature, error) {
+// newFeature returns one that has learned nothing. A label comes behind so many others
+// in a row.
+func newFeature(spec *frozen.Feature, labels int) (feature, error) {
 	f := feature{learner: new(moments), size: spec.Size(), layout: spec.Layout()}
 	if !spec.Learns() {
 		return f, nil
+	}
+	var err error
+	if spec.Encoding != nil {
+		f.distinct = sketch.NewDistinct()
+		f.labels, err = newLabels(spec.Encoding, labels)
+		return f, err
 	}
 	if spec.NeedsQuantiles() {
 		f.learner = new(digests)
@@ -44,8 +55,7 @@ func newFeature(spec *frozen.Feature) (feature, error) {
 	}
 	f.scratch, f.run = make([]float64, f.size), make([]float64, f.layout.Share())
 	f.grow(f.shared)
-	var err error
-	f.pre, err = frozen.Steps(spec.Pre)
+	f.pre, err = spec.Steps()
 	return f, err
 }
 
@@ -80,10 +90,15 @@ func (f *feature) learn(first, group int, values []float64, missing uint64) erro
 		return err
 	}
 	f.missing[group] += missing
-	if err := f.Observe(group, values); err != nil {
-		return fmt.Errorf("all series together: %w", err)
+	return together(f.Observe(group, values))
+}
+
+// observeRow learns from one record, the numbers of which begin at at.
+func (f *feature) observeRow(series int32, row *record.Row, at int) error {
+	if f.labels != nil {
+		return f.observeLabel(&row.Labels[f.labels.at])
 	}
-	return nil
+	return f.observe(series, row.Numbers[at:at+f.size])
 }
 
 // observe learns from the numbers of one record.
@@ -97,20 +112,34 @@ func (f *feature) observe(series int32, x []float64) error {
 	return f.observeArray(f.first(series), x)
 }
 
-func (f *feature) observeNumber(first int, x float64) error {
-	f.scratch[0] = x
-	frozen.Apply(f.pre, f.scratch)
-	v := f.scratch[0]
-	if math.IsNaN(v) {
-		if !math.IsNaN(x) {
+func (f *feature) observeNumber(slot int, x float64) error {
+	f.scratch[0] = x // where groups look for it, too
+	v := x
+	if len(f.pre) > 0 {
+		frozen.Apply(f.pre, f.scratch)
+		v = f.scratch[0]
+	}
+	if v != v {
+		if x == x {
 			f.domain++
 		}
-		return f.learn(first, 0, nil, 1)
+		return f.learn(slot, 0, nil, 1)
 	}
 	if f.distinct != nil {
 		f.distinct.Add(v)
 	}
-	return f.learn(first, 0, f.scratch, 0)
+	if err := f.Add(slot, v); err != nil || !f.pools() {
+		return err
+	}
+	return together(f.Add(0, v))
+}
+
+// together says that it was not the series which an error came from.
+func together(err error) error {
+	if err != nil {
+		return fmt.Errorf("all series together: %w", err)
+	}
+	return nil
 }
 
 func (f *feature) observeArray(first int, x []float64) error {

@@ -12,6 +12,8 @@ type learner interface {
 	Grow()
 	// Observe takes values, none of which is NaN or infinite, in their order.
 	Observe(slot int, x []float64) error
+	// Add is Observe of one value, a quarter sooner: most features have no more.
+	Add(slot int, x float64) error
 	// At returns a view of a slot.
 	At(slot int) accumulator
 	// Absorb adds to a slot what a slot of another partition's learner holds.
@@ -62,6 +64,8 @@ type moments struct{ slab[welford.Running] }
 
 func (m *moments) Observe(slot int, x []float64) error { return m.at(slot).AddAll(x) }
 
+func (m *moments) Add(slot int, x float64) error { return m.at(slot).Add(x) }
+
 func (m *moments) At(slot int) accumulator { return m.at(slot) }
 
 func (m *moments) Absorb(into int, from learner, slot int) error {
@@ -86,6 +90,8 @@ func (m *moments) Merge(slots []slotOf) (accumulator, error) {
 type digests struct{ slab[sketch.Quantiles] }
 
 func (d *digests) Observe(slot int, x []float64) error { return d.at(slot).AddAll(x) }
+
+func (d *digests) Add(slot int, x float64) error { return d.at(slot).Add(x) }
 
 func (d *digests) At(slot int) accumulator { return d.at(slot) }
 

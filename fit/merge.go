@@ -2,6 +2,7 @@ package fit
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -165,8 +166,16 @@ func (m *Merged) missing(feature, entry int) (n uint64) {
 
 // AppendState appends the mergeable state of one entry of a feature, which is
 // that of a series where it is a number by itself: the binary form of a
-// sketch.Quantiles where the feature keeps one, else of a welford.Running.
+// sketch.Quantiles where the feature keeps one, of a sketch.Labels where it is a
+// label, else of a welford.Running.
 func (m *Merged) AppendState(dst []byte, feature, entry int) ([]byte, error) {
+	if m.plan.Features[feature].Encoding != nil {
+		all, err := m.labels(feature)
+		if err != nil {
+			return dst, err
+		}
+		return all.counts.AppendBinary(dst)
+	}
 	acc, err := m.accumulate(feature, entry)
 	if err != nil {
 		return dst, err
@@ -202,7 +211,7 @@ func (m *Merged) DistinctSeries() *sketch.Distinct {
 // A Pooled holds what all series together say of one feature, of all numbers of an
 // array: the partitions in order, and in each its series in byte order or, where
 // what they learn together is kept, its records in theirs.
-// Where nothing is learned of a feature nothing is counted.
+// Where nothing is learned of a feature nothing is counted, and a label has no numbers.
 type Pooled struct {
 	Count    uint64        `json:"count"`
 	Missing  uint64        `json:"missing"`
@@ -223,20 +232,25 @@ func (m *Merged) Pooled(feature int) Pooled {
 	}
 	for i, s := range m.states {
 		out.Domain += s.features[feature].domain
+		if l := s.features[feature].labels; l != nil {
+			out.Count += l.counts.N()
+			out.Missing += l.missing
+		}
 		for _, p := range m.parts[i] {
 			all.add(&p[feature])
 		}
 	}
-	out.Count, out.Missing = all.moments.N, all.missing
+	out.Count, out.Missing = out.Count+all.moments.N, out.Missing+all.missing
 	out.Min, out.Max = frozen.Number(math.NaN()), frozen.Number(math.NaN())
-	if out.Count > 0 {
+	if all.moments.N > 0 {
 		out.Min, out.Max = frozen.Number(all.lo), frozen.Number(all.hi)
 	}
 	out.Mean, out.Var = frozen.Number(all.moments.Mean()), frozen.Number(all.moments.Variance())
 	return out
 }
 
-// Freeze derives the parameters of every series and feature, once.
+// Freeze derives the parameters of every series and feature, once. Labels that cannot
+// be encoded as asked are a *Refusal.
 func (m *Merged) Freeze() (*frozen.Frozen, error) {
 	series, records := new(frozen.Series), make([]uint64, m.Series())
 	for i := range m.Series() {
@@ -254,6 +268,9 @@ func (m *Merged) Freeze() (*frozen.Frozen, error) {
 		return nil, err
 	}
 	f, err := frozen.NewWhitened(m.plan.Features, series, records, learned, m.plan.Whiten, whitened)
+	if columns, ok := errors.AsType[*frozen.ColumnsError](err); ok {
+		return nil, &Refusal{columns.Message}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -265,6 +282,9 @@ func (m *Merged) freeze(l *frozen.Learned, feature int, records []uint64) error 
 	spec := &m.plan.Features[feature]
 	if !spec.Learns() {
 		return nil
+	}
+	if spec.Encoding != nil {
+		return m.freezeLabels(l, feature)
 	}
 	n := m.Entries(feature)
 	var curve sketch.Curve
@@ -347,6 +367,10 @@ func derive(p []float64, s *scale.Spec, acc accumulator, records uint64, c *sket
 		return scale.RobustParams(p, *s, c.Quantile(s.QuantileRange[0]/100), c.Median(), c.Quantile(s.QuantileRange[1]/100))
 	case scale.Quantile:
 		return deriveQuantile(p, s, records, c)
+	case scale.YeoJohnson, scale.BoxCox:
+		return scale.PowerParams(p, *s, moments.N, moments.Mean(), moments.Variance(), parts(c))
+	case scale.KBins:
+		return scale.KBinsParams(p, *s, lo, hi, c.Step, parts(c))
 	}
 	return p
 }
@@ -359,4 +383,10 @@ func deriveQuantile(p []float64, s *scale.Spec, records uint64, c *sketch.Curve)
 	}
 	ranks, values := c.Anchors()
 	return scale.QuantileParams(p, *s, records, c.Exact(), c.Quantile, ranks, values)
+}
+
+// parts are those of a curve.
+func parts(c *sketch.Curve) scale.Parts {
+	lows, highs, counts := c.Parts()
+	return scale.Parts{Lows: lows, Highs: highs, Counts: counts}
 }

@@ -18,7 +18,7 @@ func testPlan(t testing.TB) *Plan {
 	t.Helper()
 	plan := &Plan{Cutoff: Cutoff{Kind: End}, MinSamples: 2, MaxSeries: 1000,
 		Record: schema.Schema{Format: schema.JSON, Series: schema.Series{Fields: []string{"s"}}, BadValue: schema.Reject, Limits: schema.DefaultLimits()}}
-	for _, kind := range []string{scale.None, scale.Standard, scale.MinMax, scale.MaxAbs, scale.Robust, scale.Quantile} {
+	for _, kind := range []string{scale.None, scale.Standard, scale.MinMax, scale.MaxAbs, scale.Robust, scale.Quantile, scale.YeoJohnson, scale.BoxCox, scale.KBins} {
 		spec, err := scale.Default(kind)
 		if err != nil {
 			t.Fatal(err)
@@ -118,9 +118,16 @@ func TestDomain(t *testing.T) {
 		observe(t, other, "a", x)
 	}
 	m, f := freeze(t, plan, s, other)
-	p := m.Pooled(3)
-	if p.Domain != 3 || p.Missing != 4 || p.Count != 3 || f.Learned(3).Max[0] != 1 {
-		t.Errorf("log of 0, -1 and 0: %+v", p)
+	for feature, most := range map[int]float64{3: 1, 7: math.E} { // log and maxabs; box_cox
+		p := m.Pooled(feature)
+		if p.Domain != 3 || p.Missing != 4 || p.Count != 3 || f.Learned(feature).Max[0] != most {
+			t.Errorf("%s of 0, -1 and 0: %+v", plan.Features[feature].Name, p)
+		}
+	}
+	row := &record.Row{Series: []byte("a"), Numbers: slices.Repeat([]float64{-1}, len(plan.Features))}
+	y := make([]float64, len(plan.Features))
+	if flags := f.Transform(y, row, 0); y[7] == y[7] || flags&record.OutOfRange == 0 {
+		t.Errorf("box_cox of -1 is %v, flags %v", y[7], flags)
 	}
 }
 

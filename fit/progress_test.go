@@ -264,10 +264,10 @@ func TestDiff(t *testing.T) {
 		`cutoff.gap: was not set, is "1s"`, `cutoff.kind: was "end", is "event_time"`, `cutoff.time: was not set, is "1970-01-01T00:00:05Z"`)
 	f(func(p *Plan) {
 		p.Features[2].Scaler = p.Features[3].Scaler
-		p.Features, p.Record.Features = p.Features[:5], p.Record.Features[:5]
+		p.Features, p.Record.Features = p.Features[:8], p.Record.Features[:8]
 	}, `features[2].scaler.feature_range: was [0,1], is not set`, `features[2].scaler.kind: was "minmax", is "maxabs"`,
-		`features[5]: was {"name":"quantile","scaler":{"kind":"quantile","n_quantiles":1000,"output_distribution":"uniform"}}, is not set`,
-		`record.features[5]: was {"field":"quantile","name":"quantile"}, is not set`)
+		`features[8]: was {"name":"kbins","scaler":{"kind":"kbins","n_bins":5,"strategy":"quantile"}}, is not set`,
+		`record.features[8]: was {"field":"kbins","name":"kbins"}, is not set`)
 	if got := Diff(map[string]any{"n": uint64(math.MaxUint64), "same": nil}, map[string]any{"n": uint64(math.MaxUint64 - 1), "same": nil}); fmt.Sprint(got) != "[n: was 18446744073709551615, is 18446744073709551614]" {
 		t.Errorf("%q", got)
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/bits"
 
+	"tare/scale"
 	"tare/sketch"
 )
 
@@ -124,7 +125,7 @@ func (in *stateReader) head(s *State) (n int, domains []uint64, err error) {
 	}
 	for i := range s.features {
 		domains = append(domains, in.uint(8))
-		if err := in.common(&s.features[i]); err != nil {
+		if err := in.common(&s.features[i], s.plan.Features[i].Encoding); err != nil {
 			return 0, nil, fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
 		}
 	}
@@ -137,7 +138,7 @@ func (in *stateReader) head(s *State) (n int, domains []uint64, err error) {
 }
 
 // common reads what is not of one series.
-func (in *stateReader) common(f *feature) error {
+func (in *stateReader) common(f *feature, e *scale.Encoding) error {
 	if f.distinct != nil {
 		if err := in.distinct(f.distinct); err != nil {
 			return err
@@ -147,6 +148,9 @@ func (in *stateReader) common(f *feature) error {
 		if err := in.accumulator(f, slot); err != nil {
 			return err
 		}
+	}
+	if f.labels != nil {
+		return in.labels(f.labels, e)
 	}
 	return nil
 }
@@ -226,6 +230,11 @@ func (s *State) checkShared() error {
 	records := s.Records() - s.overflow
 	for i := range s.features {
 		f := &s.features[i]
+		if f.labels != nil {
+			if err := f.labels.check(records); err != nil {
+				return fmt.Errorf("feature %q: %w", s.plan.Features[i].Name, err)
+			}
+		}
 		for slot := range f.shared {
 			err := f.checkSlot(slot, records)
 			if own := f.missingOf(slot); err == nil && f.pools() && own != f.missing[slot] {

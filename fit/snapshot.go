@@ -17,8 +17,9 @@ import (
 //	u32  features
 //	u32  series
 //	u64  overflow
-//	     for each feature: u64 domain, of a number that is learned sketch.Distinct,
-//	       for each group of all series together: group
+//	     for each feature: u64 domain, of a number that is learned and of a label
+//	       sketch.Distinct, for each group of all series together: group, of a
+//	       label: labels
 //	     for each whitening that all series share: whitening
 //	     for each series:
 //	       u32  slot
@@ -28,7 +29,8 @@ import (
 //	     for each series, by slot: u32 length of its name, and its bytes
 //
 // A group is u64 missing, u16 length of the accumulator, and its bytes. A whitening
-// is u64 rows skipped, u32 length of the covariance, and its bytes.
+// is u64 rows skipped, u32 length of the covariance, and its bytes. Labels are u8
+// kinds, u64 missing, u32 length of the counts, and their bytes.
 const (
 	stateVersion      = 1
 	arrayStateVersion = 2
@@ -85,6 +87,9 @@ func (s *State) appendHead(b []byte) []byte {
 			b, _ = f.distinct.AppendBinary(b)
 		}
 		b = f.appendSlots(b, 0, f.shared)
+		if f.labels != nil {
+			b = f.labels.append(b)
+		}
 	}
 	for i := range s.groups {
 		g := &s.groups[i]

@@ -11,6 +11,7 @@ import (
 
 	"tare/frozen"
 	"tare/record"
+	"tare/scale"
 	"tare/schema"
 	"tare/sketch"
 	"tare/welford"
@@ -60,6 +61,9 @@ func checkFeature(f *frozen.Feature, from *schema.Feature) error {
 	if !slices.Equal(f.Shape, from.Shape) {
 		return fmt.Errorf("feature %q has the shape %v, its field %v", f.Name, f.Shape, from.Shape)
 	}
+	if (f.Encoding != nil) != from.Label {
+		return fmt.Errorf("feature %q and its field do not agree whether it is a label", f.Name)
+	}
 	if err := schema.CheckShape(f.Shape); err != nil {
 		return fmt.Errorf("feature %q: %w", f.Name, err)
 	}
@@ -86,10 +90,14 @@ type State struct {
 // valid.
 func NewState(plan *Plan) (*State, error) {
 	s := &State{plan: plan, distinct: sketch.NewDistinct()}
+	labels := 0
 	for i := range plan.Features {
-		f, err := newFeature(&plan.Features[i])
+		f, err := newFeature(&plan.Features[i], labels)
 		if err != nil {
 			return nil, fmt.Errorf("feature %q: %w", plan.Features[i].Name, err)
+		}
+		if f.labels != nil {
+			labels++
 		}
 		s.features = append(s.features, f)
 	}
@@ -113,7 +121,7 @@ func (s *State) Observe(row *record.Row) error {
 	at := 0
 	for i := range s.features {
 		f := &s.features[i]
-		if err := f.observe(slot, row.Numbers[at:at+f.size]); err != nil {
+		if err := f.observeRow(slot, row, at); err != nil {
 			return fmt.Errorf("series %q, feature %q: %w", row.Series, s.plan.Features[i].Name, err)
 		}
 		at += f.size
@@ -202,12 +210,21 @@ func stateBytes(f *frozen.Feature) int {
 	return 8 + int(unsafe.Sizeof(welford.Running{}))
 }
 
+// mostLandmarks are the most points that a sketch's curve has.
+const mostLandmarks = 258
+
 // artifactBytes is what one group of a series costs in the artifact.
 func artifactBytes(f *frozen.Feature) int {
-	const landmarks = 258
-	n := 6*8 + 8*len(f.Scaler.Params())
+	each := 1
 	if f.Scaler.Ragged() {
-		n += 8 + 8*len(f.Scaler.Params())*(landmarks-1)
+		each = mostLandmarks
+		if f.Scaler.Kind == scale.KBins {
+			each = f.Scaler.NBins + 1
+		}
+	}
+	n := 6*8 + 8*len(f.Scaler.Params())*each
+	if f.Scaler.Ragged() {
+		n += 8
 	}
 	if f.Impute.Kind == frozen.ImputeMean || f.Impute.Kind == frozen.ImputeMedian {
 		n += 8

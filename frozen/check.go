@@ -12,6 +12,12 @@ import (
 
 // check refuses numbers that no training can have left behind.
 func (l *Learned) check(f *Feature, records []uint64) error {
+	if f.Encoding != nil {
+		return l.checkLabels(f)
+	}
+	if l.Labels != nil {
+		return errors.New("categories of a number")
+	}
 	n := f.Entries(len(records))
 	if err := l.checkLengths(&f.Scaler, n); err != nil {
 		return err
@@ -118,8 +124,11 @@ func (l *Learned) checkEntry(s *scale.Spec, id int, values uint64) error {
 	if l.Min[id] > l.Max[id] || l.Var[id] < 0 {
 		return errors.New("the minimum is above the maximum, or the variance below 0")
 	}
-	if s.Ragged() {
+	switch s.Kind {
+	case scale.Quantile:
 		return checkLandmarks(p)
+	case scale.KBins:
+		return checkEdges(p)
 	}
 	return checkScales(s, p)
 }
@@ -157,6 +166,19 @@ func checkLandmarks(p []float64) error {
 	}
 	if p[0] < 0 || p[m-1] > 1 {
 		return errors.New("a reference outside of [0, 1]")
+	}
+	return nil
+}
+
+// checkEdges holds the edges of the bins of one entry: two at least, rising.
+func checkEdges(p []float64) error {
+	if len(p) < 2 {
+		return fmt.Errorf("%d edges of bins, want 2 or more", len(p))
+	}
+	for i := 1; i < len(p); i++ {
+		if p[i] < p[i-1] {
+			return errors.New("the edges of the bins do not rise")
+		}
 	}
 	return nil
 }

@@ -20,7 +20,9 @@ type column struct {
 	given    []float64   // the parameters, learned or fixed
 	lo, hi   []float64   // the range of an entry: infinite where nothing is learned
 	constant float64     // imputed whatever the entry; NaN if not
+	labels   *labels     // what encodes a label; nil of a number
 	size     int         // numbers of a record
+	outputs  int         // numbers that Transform writes
 	layout   Layout
 	shared   bool       // one entry a group for all series
 	common   int        // the first entry of all series together, if there is one
@@ -29,6 +31,7 @@ type column struct {
 	norm     scale.Norm // step, if it is one
 	by       []*column  // what a record is divided by; nil for one that is not there
 	member   bool       // of a Group, which takes its place among the outputs
+	told     int        // steps of pre that the feature names: one more may keep to the scaler's domain
 	target   bool       // its outputs stand last
 	from, to int        // of its first number in a record, and in what Transform writes
 }
@@ -36,11 +39,19 @@ type column struct {
 // newColumn joins a feature and its numbers, which are of so many series.
 func newColumn(f *Feature, l *Learned, series int) (column, error) {
 	c := column{Learned: *l, width: len(f.Scaler.Params()), given: l.Params, lo: l.Min, hi: l.Max,
-		constant: math.NaN(), size: f.Size(), layout: f.Layout(), shared: f.Shared(), target: f.Role == RoleTarget}
+		constant: math.NaN(), size: f.Size(), outputs: f.Size(), layout: f.Layout(), shared: f.Shared(), target: f.Role == RoleTarget}
 	var err error
-	if c.pre, err = Steps(f.Pre); err != nil {
+	if f.Encoding != nil {
+		if c.labels, err = newLabels(f.Encoding, l.Labels); err != nil {
+			return c, err
+		}
+		c.outputs = c.labels.outputs
+		return c, nil
+	}
+	if c.pre, err = f.Steps(); err != nil {
 		return c, err
 	}
+	c.told = len(f.Pre)
 	if c.step, err = scale.New(f.Scaler); err != nil {
 		return c, err
 	}
@@ -57,7 +68,7 @@ func newColumn(f *Feature, l *Learned, series int) (column, error) {
 		v := []float64{f.Impute.Constant}
 		Apply(c.pre, v)
 		if c.constant = v[0]; math.IsNaN(c.constant) {
-			return c, fmt.Errorf("impute: constant %v is outside the domain of the pre-transforms", f.Impute.Constant)
+			return c, fmt.Errorf("impute: constant %v is outside the domain of the pre-transforms or the scaler", f.Impute.Constant)
 		}
 	}
 	return c, nil

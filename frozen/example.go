@@ -9,8 +9,8 @@ import (
 
 // An Example is one row that every reader of an artifact checks itself against:
 // raw numbers of a series, what Transform makes of them, and what Inverse makes
-// of that. Of an array it has some numbers, those at Picks of its size. Normalized
-// are in the order of the columns.
+// of that. Of an array it has some numbers, those at Picks of its size, and of a
+// label its code. Normalized are in the order of the columns.
 type Example struct {
 	Series     string   `json:"series"`           // empty if it is Pooled
 	Pooled     bool     `json:"pooled,omitempty"` // it is of a series that was not learned
@@ -66,7 +66,8 @@ func MostPicks(features int) int { return max(1, min(examplePicks, exampleWidth/
 // evenly spread over the names, the minimum, the mean, the maximum, a value
 // beyond the range, and a row with nothing in it; and, if there are numbers for it,
 // for a series that was not learned. Of fixed numbers the mean less the scale and
-// the mean and the scale stand for minimum and maximum.
+// the mean and the scale stand for minimum and maximum; of a label the first category,
+// the one in the middle and the last, an unknown label, and none.
 func (f *Frozen) Examples() []Example {
 	n := f.series.Len()
 	var examples []Example
@@ -91,14 +92,8 @@ func (f *Frozen) pools() bool {
 }
 
 func (f *Frozen) appendExamples(examples []Example, id int32) []Example {
-	for _, at := range []func(lo, mean, hi float64) float64{
-		func(lo, _, _ float64) float64 { return lo },
-		func(_, mean, _ float64) float64 { return mean },
-		func(_, _, hi float64) float64 { return hi },
-		func(lo, _, hi float64) float64 { return 2*hi - lo },
-		func(_, _, _ float64) float64 { return math.NaN() },
-	} {
-		examples = append(examples, f.example(id, at))
+	for row := range 5 {
+		examples = append(examples, f.example(id, row))
 	}
 	return examples
 }
@@ -124,12 +119,13 @@ func (f *Frozen) places() (at map[*column]int, width int) {
 	return at, width
 }
 
-func (f *Frozen) example(id int32, of func(lo, mean, hi float64) float64) Example {
+// example is the row with the given number.
+func (f *Frozen) example(id int32, row int) Example {
 	at, width := f.places()
 	raw := make([]float64, width)
 	f.picked(func(c *column, from int, picks []int) {
 		for k, number := range picks {
-			raw[from+k] = of(c.span(id, k, number))
+			raw[from+k] = c.sample(id, k, number, row)
 		}
 		if c.by == nil {
 			c.home(raw[from : from+len(picks)])
@@ -155,6 +151,16 @@ func (c *column) home(x []float64) {
 			x[i] = math.NaN()
 		}
 	}
+}
+
+// sample returns what a row holds of a number, the k-th of the column in the row.
+func (c *column) sample(id int32, k, number, row int) float64 {
+	if c.labels != nil {
+		last := c.labels.codes.Len() - 1
+		return [5]float64{0, float64(last / 2), float64(last), unknown, math.NaN()}[row]
+	}
+	lo, mean, hi := c.span(id, k, number)
+	return [5]float64{lo, mean, hi, 2*hi - lo, math.NaN()}[row]
 }
 
 // span returns the smallest, the mean and the largest value of an entry. Where the
@@ -184,13 +190,13 @@ func (f *Frozen) run(raw []float64, id int32) Example {
 			return
 		}
 		x := back[from : from+len(picks)]
-		c.exampleOf(x, raw, at, picks, id)
+		z := c.exampleOf(x, raw, at, picks, id)
 		if out[c] = len(y); c.target {
-			targets = append(targets, x...)
+			targets = append(targets, z...)
 		} else {
-			y = append(y, x...)
+			y = append(y, z...)
 		}
-		if c.by == nil {
+		if c.by == nil && c.labels == nil {
 			c.exampleBack(x, picks, id)
 		}
 	})
@@ -212,9 +218,14 @@ func (f *Frozen) run(raw []float64, id int32) Example {
 	return e
 }
 
-// exampleOf normalizes x, the picks of a row: each by itself, but to a norm they are
-// one whole array. at says where the numbers of other columns stand in raw.
-func (c *column) exampleOf(x, raw []float64, at map[*column]int, picks []int, id int32) {
+// exampleOf normalizes x, the picks of a row, in place, and returns what comes out:
+// each by itself, but to a norm they are one whole array, and of a label x becomes
+// what comes back. at says where the numbers of other columns stand in raw.
+func (c *column) exampleOf(x, raw []float64, at map[*column]int, picks []int, id int32) (y []float64) {
+	if c.labels != nil {
+		y, x[0] = c.labels.encoded(x[0])
+		return y
+	}
 	if c.alone {
 		c.fill(x, x)
 	}
@@ -229,6 +240,7 @@ func (c *column) exampleOf(x, raw []float64, at map[*column]int, picks []int, id
 	if c.alone && c.by == nil {
 		c.step.Transform(x, x, nil)
 	}
+	return x
 }
 
 // exampleBack undoes exampleOf, but for a division.
@@ -276,6 +288,9 @@ func (f *Frozen) CheckExamples(examples []Example) error {
 		for i, x := range e.Raw {
 			raw[i] = float64(x)
 		}
+		if err := f.checkCodes(raw); err != nil {
+			return fmt.Errorf("example of series %q: %w", e.Series, err)
+		}
 		got := f.run(raw, id)
 		if !same(got.Normalized, e.Normalized) || !same(got.Inverse, e.Inverse) {
 			return fmt.Errorf("example of series %q: normalized %v and back %v, the artifact says %v and %v",
@@ -283,6 +298,16 @@ func (f *Frozen) CheckExamples(examples []Example) error {
 		}
 	}
 	return nil
+}
+
+// checkCodes refuses an example whose labels are no codes.
+func (f *Frozen) checkCodes(raw []float64) (err error) {
+	f.picked(func(c *column, at int, _ []int) {
+		if l := c.labels; l != nil && err == nil && !l.isCode(raw[at]) {
+			err = fmt.Errorf("a label of %v, which is no code: want null, -1, or a whole number from 0 to %d", raw[at], l.codes.Len()-1)
+		}
+	})
+	return err
 }
 
 func numbers(x []float64) []Number {

@@ -1,10 +1,13 @@
 package frozen
 
-import "tare/scale"
+import (
+	"tare/record"
+	"tare/scale"
+)
 
 // A Feature says how one number of a record, or one array of them, is normalized:
 // the pre-transforms in order, then the scaler. Impute fills in what is missing
-// after the pre-transforms.
+// after the pre-transforms. Or it says how a label is encoded.
 type Feature struct {
 	Name   string      `json:"name"`
 	Pre    []scale.Pre `json:"pre,omitempty"`
@@ -32,6 +35,10 @@ type Feature struct {
 	// and predicts it with RoleTarget. Targets stand behind all others and are never
 	// imputed.
 	Role string `json:"role,omitempty"`
+	// Encoding has the feature be a label: nil is a number. The categories of a label
+	// are those of all series, so its Scope is ScopeGlobal. Its scaler is none, and
+	// all that is of numbers empty.
+	Encoding *scale.Encoding `json:"encoding,omitempty"`
 }
 
 // RoleTarget as the Role of a Feature stands for what a model predicts.
@@ -76,7 +83,7 @@ const (
 
 // NeedsQuantiles reports whether learning the feature takes a quantile sketch.
 func (f *Feature) NeedsQuantiles() bool {
-	return f.Scaler.Kind == scale.Robust || f.Scaler.Kind == scale.Quantile || f.Impute.Kind == ImputeMedian
+	return f.Scaler.Sketched() || f.Impute.Kind == ImputeMedian
 }
 
 // Size returns the numbers of a feature: the product of its shape, 1 without.
@@ -135,17 +142,36 @@ type Learned struct {
 	// numbers each, or, where it is ragged, those from Offsets[i] to Offsets[i+1].
 	Params  []float64
 	Offsets []uint64 // of ragged Params, one more than entries; else nil
+	// Labels are the categories of a feature that is a label, of which Count and
+	// Missing count the records, and Min, Max, Mean and Var are NaN; else nil.
+	Labels *Dictionary
 }
 
-// Steps builds the pre-transforms.
-func Steps(pre []scale.Pre) ([]scale.Step, error) {
-	steps := make([]scale.Step, 0, len(pre))
-	for _, p := range pre {
+// A Dictionary is what was learned of a label: its categories, the place of each
+// of which is its code.
+type Dictionary struct {
+	Categories []string
+	Counts     []uint64  // training records of each, of which Error may be missing
+	Infrequent []float64 // of each, as scale.EncodingParams gives it
+	// Error is how many records a count may lack: 0 unless more labels came than
+	// were tracked, and then a label that came no more often may have no category.
+	Error uint64
+	Kind  record.LabelKind // how the inverse writes a label
+}
+
+// Steps builds what a value goes through before the scaler: the pre-transforms, and
+// what makes missing a value that the scaler has no result for.
+func (f *Feature) Steps() ([]scale.Step, error) {
+	steps := make([]scale.Step, 0, len(f.Pre)+1)
+	for _, p := range f.Pre {
 		step, err := scale.NewPre(p)
 		if err != nil {
 			return nil, err
 		}
 		steps = append(steps, step)
+	}
+	if domain := f.Scaler.Domain(); domain != nil {
+		steps = append(steps, domain)
 	}
 	return steps, nil
 }

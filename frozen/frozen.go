@@ -21,6 +21,7 @@ type Frozen struct {
 	groups   []group
 	norms    []norm
 	inputs   int
+	labels   int // features that are labels
 	width    int
 	keyed    bool // some feature has statistics for each series
 }
@@ -52,14 +53,21 @@ func New(features []Feature, series *Series, records []uint64, learned []Learned
 		f.append(c)
 	}
 	f.join()
+	if err := f.checkColumns(); err != nil {
+		return nil, err
+	}
 	return f, nil
 }
 
 func (f *Frozen) append(c column) {
-	c.from, c.to = f.inputs, f.inputs
+	c.from, c.to = f.inputs, f.width
+	if c.labels != nil {
+		c.labels = c.labels.placed(f.labels)
+		f.labels++
+	}
 	f.columns = append(f.columns, c)
 	f.inputs += c.size
-	f.width = f.inputs
+	f.width += c.outputs
 	f.keyed = f.keyed || !c.shared
 }
 
@@ -103,13 +111,16 @@ func (f *Frozen) Params(feature int, id int32) []float64 {
 }
 
 // Columns returns the names of what Transform writes: one a number, as
-// scikit-learn's get_feature_names_out does, but an array's name once. Members of
+// scikit-learn's get_feature_names_out does, also of what a label is encoded to, but
+// an array's name once. Members of
 // groups are left out; the outputs of the groups follow the other features, and
 // targets stand last.
 func (f *Frozen) Columns() []string {
 	var names, targets []string
 	for i := range f.features {
 		switch c := &f.columns[i]; {
+		case c.labels != nil && !c.target:
+			names = append(names, c.labels.Names(f.features[i].Name)...)
 		case c.target:
 			targets = append(targets, f.features[i].Name)
 		case !c.member:
@@ -125,7 +136,7 @@ func (f *Frozen) Columns() []string {
 // Width returns how many numbers Transform writes: an array's all.
 func (f *Frozen) Width() int { return f.width }
 
-// Inputs returns how many numbers a record has: an array's all.
+// Inputs returns how many numbers a record has: an array's all, and one of a label.
 func (f *Frozen) Inputs() int { return f.inputs }
 
 // In place of the number of a series that was not learned.
@@ -149,9 +160,10 @@ func (f *Frozen) Find(series []byte) int32 {
 // features that are Shared; where it is Pooled, those that are neither Shared nor
 // Pooled. dst and the numbers of r must not overlap.
 //
-// A value beyond the training range, or outside the domain of a pre-transform,
-// is flagged OutOfRange, as is one not from 0 to what divides it, and an Unknown or Pooled series UnknownSeries unless all
-// features are Shared.
+// A value beyond the training range, or outside the domain of a pre-transform or of
+// the scaler, is flagged OutOfRange, as is one not from 0 to what divides it, a label
+// that is none of the categories UnknownLabel, and an Unknown or Pooled series
+// UnknownSeries unless all features are Shared.
 func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record.Flags) {
 	if id < 0 && f.keyed {
 		flags = record.UnknownSeries
@@ -161,8 +173,10 @@ func (f *Frozen) Transform(dst []float64, r *record.Row, id int32) (flags record
 		if c.member {
 			continue
 		}
-		y, x := dst[c.to:c.to+c.size], r.Numbers[c.from:c.from+c.size]
+		y, x := dst[c.to:c.to+c.outputs], r.Numbers[c.from:c.from+c.size]
 		switch {
+		case c.labels != nil:
+			flags |= c.labels.transform(y, r)
 		case c.alone:
 			flags |= c.transformAlone(y, r.Numbers)
 		case c.serves(id):
@@ -187,7 +201,9 @@ func missing(dst []float64) {
 }
 
 // Inverse writes to dst what Transform maps to y for series id, in the units of
-// the record, Inputs of them. dst may be y if there are no groups. It copies the
+// the record, Inputs of them: of a label its code, which Codes tells; NaN is missing,
+// and -1 unknown. dst may be y if there are no groups and no one-hot features. It
+// copies the
 // numbers that Transform has none for: where id is Unknown, all but those of features
 // that are Shared; members of such groups are missing. So is what was divided by a
 // norm. What was divided by another number of the record is multiplied by the inverse
@@ -199,6 +215,10 @@ func (f *Frozen) Inverse(dst, y []float64, id int32) {
 			continue
 		}
 		x := dst[c.from : c.from+c.size]
+		if c.labels != nil {
+			c.labels.Inverse(x, y[c.to:c.to+c.outputs], nil)
+			continue
+		}
 		copy(x, y[c.to:c.to+c.size])
 		if c.by == nil && c.serves(id) {
 			c.inverse(x, id)
@@ -210,7 +230,7 @@ func (f *Frozen) Inverse(dst, y []float64, id int32) {
 	f.inverseAlone(dst)
 }
 
-// A Trace follows one value through its feature.
+// A Trace follows one value through its feature. Of a label the value is its code.
 type Trace struct {
 	Raw        float64
 	Pre        []float64 // after each pre-transform
@@ -218,13 +238,14 @@ type Trace struct {
 	In         float64 // what the scaler is given
 	Params     []float64
 	Normalized float64
+	Outputs    []float64 // of a label all that it becomes; Normalized is the first, NaN if it becomes nothing
 	Inverse    float64
 	OutOfRange bool
 }
 
 // ExplainAt follows a number of a feature through the steps for series id, which
 // must be one that the feature has numbers for: of an array the one at the place
-// given. numbers are those of a record, Inputs of them. What a Norm makes of several
+// given; see ExplainLabel for a label. numbers are those of a record, Inputs of them. What a Norm makes of several
 // features is not told.
 func (f *Frozen) ExplainAt(feature, number int, numbers []float64, id int32) Trace {
 	c := &f.columns[feature]
@@ -249,13 +270,20 @@ func (f *Frozen) ExplainAt(feature, number int, numbers []float64, id int32) Tra
 	return t
 }
 
+// ExplainLabel follows the code of a label through its feature.
+func (f *Frozen) ExplainLabel(feature int, code float64) Trace {
+	return f.columns[feature].labels.explain(code)
+}
+
 // trace follows x through the pre-transforms.
 func (c *column) trace(x float64) Trace {
 	t := Trace{Raw: x}
 	y := []float64{x}
 	for i := range c.pre {
 		Apply(c.pre[i:i+1], y)
-		t.Pre = append(t.Pre, y[0])
+		if i < c.told {
+			t.Pre = append(t.Pre, y[0])
+		}
 	}
 	t.In = y[0]
 	return t

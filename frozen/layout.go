@@ -1,6 +1,7 @@
 package frozen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -97,6 +98,9 @@ const most = 256
 func (f *Feature) Validate() error {
 	if err := f.Scaler.Validate(); err != nil {
 		return err
+	}
+	if f.Encoding != nil {
+		return cmp.Or(f.checkRole(), f.checkEncoding())
 	}
 	if f.Scope != "" && f.Scope != ScopeGlobal {
 		return fmt.Errorf("scope %.32q, want %s, or none for one of each series", f.Scope, ScopeGlobal)

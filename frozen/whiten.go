@@ -108,6 +108,8 @@ func (g *Group) check(features map[string]*Feature, of map[string]string) error 
 
 func (g *Group) checkMember(f *Feature) error {
 	switch {
+	case f.Encoding != nil:
+		return errors.New("a label cannot be a member, want numbers")
 	case f.Shape != nil:
 		return errors.New("an array cannot be a member, want single numbers")
 	case f.Role == RoleTarget:
@@ -157,6 +159,9 @@ func NewWhitened(features []Feature, series *Series, records []uint64, learned [
 		f.groups = append(f.groups, g)
 	}
 	f.place()
+	if err := f.checkColumns(); err != nil {
+		return nil, err
+	}
 	return f, nil
 }
 
@@ -210,7 +215,7 @@ func (f *Frozen) place() {
 	at := func(to *int, n int) { *to, f.width = f.width, f.width+n }
 	for i := range f.columns {
 		if c := &f.columns[i]; !c.member && !c.target {
-			at(&c.to, c.size)
+			at(&c.to, c.outputs)
 		}
 	}
 	for i := range f.groups {
@@ -218,7 +223,7 @@ func (f *Frozen) place() {
 	}
 	for i := range f.columns {
 		if c := &f.columns[i]; c.target {
-			at(&c.to, c.size)
+			at(&c.to, c.outputs)
 		}
 	}
 }

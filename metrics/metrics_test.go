@@ -164,7 +164,7 @@ func numbered() stream.Status {
 		Checkpoints: 301, CheckpointErrors: 302, CheckpointsBad: 303, CheckpointAt: second(304),
 		CheckpointTook: 305 * time.Millisecond, CheckpointBytes: 306,
 		Normalize: stream.NormalizeCounts{Train: 401, Gap: 402, Live: 403, Late: 404, Unknown: 405, OutOfRange: 406, Imputed: 407,
-			Bad: 408, Written: 409, Buried: 410, Dropped: 411, NotLive: 412, TooLarge: 413, Lost: 414},
+			Bad: 408, Written: 409, Buried: 410, Dropped: 411, NotLive: 412, TooLarge: 413, Lost: 414, UnknownLabel: 415},
 		Skipped: 501, Clamped: 502, Gaps: 503, Batches: 504, Appended: 505, Inflight: 506, Fences: 507,
 	}
 	p.Fit.Rejected[record.Syntax], p.Fit.Before[record.BadTime], p.Normalize.Rejected[record.BadRange] = 601, 602, 603

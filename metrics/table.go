@@ -95,6 +95,7 @@ func ofPartition() []metric[partition] {
 		{"tare_normalize_rejected_records_total", counter, "Rejected records of the normalize pass.", []string{"reason"}, func(s *partition, p put) { reasons(&s.Normalize.Rejected, p) }},
 		{"tare_unknown_series_total", counter, "Records of series that were not learned.", nil, number(func(s *partition) int64 { return s.Normalize.Unknown })},
 		{"tare_out_of_range_total", counter, "Records with a value outside of its training range.", nil, number(func(s *partition) int64 { return s.Normalize.OutOfRange })},
+		{"tare_unknown_label_total", counter, "Records written with a label that is none of the categories (handle_unknown).", nil, number(func(s *partition) int64 { return s.Normalize.UnknownLabel })},
 		{"tare_imputed_total", counter, "Records with an imputed value.", nil, number(func(s *partition) int64 { return s.Normalize.Imputed })},
 		{"tare_bad_values_total", counter, "Values that were taken as missing (record.bad_value).", nil, number(func(s *partition) int64 { return s.Normalize.Bad })},
 		{"tare_written_records_total", counter, "Records written to the output.", nil, number(func(s *partition) int64 { return s.Normalize.Written })},

@@ -31,6 +31,7 @@ import os
 import re
 import struct
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, Optional, Union
@@ -38,10 +39,13 @@ from typing import Any, BinaryIO, NamedTuple, Optional, Union
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["ArtifactError", "Scaler", "SeriesNames", "UnknownSeriesError", "load"]
+__all__ = [
+    "ArtifactError", "Scaler", "SeriesNames", "UnknownLabelError", "UnknownSeriesError", "load",
+]  # fmt: skip
 
 FORMAT = 2  #: The newest version of the artifact's format that this module reads.
 MAX_MAGNITUDE = 1e150  #: The largest magnitude of a value to be normalized.
+MAX_LABEL = 64 << 10  #: The length of the longest label to be normalized, in bytes of UTF-8.
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -62,6 +66,24 @@ class UnknownSeriesError(LookupError):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.series,)
+
+
+class UnknownLabelError(ValueError):
+    """A label that the artifact refuses: one that is none of the categories of its feature.
+
+    Feature, label and row, counted from 0, are in ``feature``, ``label`` and ``row``.
+    """
+
+    def __init__(self, feature: str, label: Any, row: int, others: int = 0):
+        self.feature, self.label, self.row = feature, label, row
+        more = f", nor are those of {others} more rows" if others else ""
+        super().__init__(
+            f"row {row}, {feature}: label {_shortened(label)} is none of the categories{more}; "
+            "learn with another handle_unknown than error to let such rows pass"
+        )
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.feature, self.label, self.row)
 
 
 def load(path: Union[str, os.PathLike, BinaryIO], *, verify: bool = True) -> Scaler:
@@ -97,7 +119,8 @@ class Scaler:
     manifest : dict
         What the artifact says about itself, as JSON.
     columns : list of str
-        Names of what ``transform`` returns: of each number, and of each array once.
+        Names of what ``transform`` returns: of each number, and of each array once. A
+        one-hot feature has one for each of its numbers: state_idle, state_run, ...
     inputs, targets : lists of str
         Those of the columns that a model reads, and those, behind them, that it
         predicts: the features with ``role: target``.
@@ -110,6 +133,9 @@ class Scaler:
         By feature, of those that want exact quantiles: whether those of each series
         (of an array each group of each series) are, to the last bit, or a sketch's;
         behind them, if the feature is pooled, those of all series together.
+    categories : dict of str to list
+        By feature, of those that hold labels: the labels that were learned, in the
+        order of their codes.
     """
 
     def __init__(self, data: bytes, verify: bool = True):
@@ -121,14 +147,12 @@ class Scaler:
             norms = _norm_specs(self.manifest, specs, groups)
             body = archive.arrays(specs, groups)
         self.columns: list[str] = self.manifest["columns"]
-        self.targets = [s.name for s in specs if s.role == "target"]
-        self.inputs = self.columns[: len(self.columns) - len(self.targets)]
         self.series = SeriesNames(body["series.offsets"], body["series.bytes"])
         names = [name for s in specs for name in s.column_names()]
         self.feature_names_in_ = np.array(names, dtype=object)
         self.n_features_in_ = len(names)
         self._records = body["series.records"]
-        self._features = [(_Ratio if s.by else _Feature)(s, body) for s in specs]
+        self._features = [_feature_of(s, body) for s in specs]
         named = {f.spec.name: f for f in self._features}
         for f in self._ratios(self._features):
             f.divisors = [named[name] for name in f.spec.by]
@@ -138,10 +162,15 @@ class Scaler:
         plain = [f for f in self._features if f.spec.name not in members]
         inputs = [f for f in plain if f.spec.role != "target"]
         targets = plain[len(inputs) :]
-        self._outputs: list[Union[_Feature, _Group]] = [*inputs, *self._groups, *targets]
-        out = [name for f in self._outputs for name in f.spec.column_names()]
+        self._outputs: list[_Output] = [*inputs, *self._groups, *targets]
+        _check_columns(self.columns, self._outputs)
+        self.targets = [c.name for f in targets for c in f.columns()]
+        self.inputs = self.columns[: len(self.columns) - len(self.targets)]
+        out = [name for f in self._outputs for c in f.columns() for name in c.column_names()]
         self._names_out = np.array(out, dtype=object)
         self.exact = {f.spec.name: f.exact for f in self._features if f.exact is not None}
+        labels = [f for f in self._features if isinstance(f, _Labels)]
+        self.categories = {f.spec.name: f.named() for f in labels}
         self._pools = all(s.shared or s.pooled for s in specs) and all(g.shared for g in groups)
         self._pooled = self.manifest["normalize"]["unknown_series"] == "pooled"
         self._keyed = bool(self.manifest["record"].get("series", {}).get("fields"))
@@ -161,7 +190,8 @@ class Scaler:
 
         They are those of ``feature_names_in_``: an array has a name for each number.
         The members of a group that is whitened are left out, and its outputs follow
-        the other features, before the targets: motion_pca0, motion_pca1, ...
+        the other features, before the targets: motion_pca0, motion_pca1, ... A one-hot
+        feature has a name for each category that has a column: state_idle, state_run, ...
         """
         return self._names_out.copy()
 
@@ -184,6 +214,12 @@ class Scaler:
         it is one column, (n, *shape). If it is the only feature, X may be (n,
         *shape), and the result is too.
 
+        A feature that is onehot or ordinal takes labels: strings, numbers or bools, None
+        and NaN where they are missing. X by name has them in a column like any other; else
+        it is an array of objects, or of strings if all features are such. A number is the
+        category that is written as Python writes it, or else the first that is a number
+        of the same value; True and False are the categories true and false.
+
         columns names what the result is to hold, in that order; all by default. X
         then has the features that it is made of alone, in the same order, and behind
         them those that only divide others. Where a model serves there is no target
@@ -198,7 +234,8 @@ class Scaler:
         "missing" or "pooled", or "raise", which raises UnknownSeriesError.
 
         A magnitude above 1e150 is a ValueError, or missing if the artifact says
-        ``bad_value: missing``.
+        ``bad_value: missing``; so is a label of more than 64 KiB. A label that is none of
+        the categories raises UnknownLabelError with ``handle_unknown: error``.
         """
         outputs = self._outputs if columns is None else self._named(list(columns))
         features = self._features
@@ -206,15 +243,21 @@ class Scaler:
             features = [m for f in outputs for m in f.members()]
             features += [m for f in outputs for m in f.reads()]
             features = list(dict.fromkeys(features))
-        x, shape = _matrix(X, [f.spec for f in features])
+        sources = [f.vocabulary if isinstance(f, _Labels) else f.spec for f in features]
+        x, shape = _matrix(X, sources, self._reject)
         x = self._admit(x, features)
         ids = self._ids(series, len(x), unknown)
-        target = _spans([f.spec.size for f in outputs])
+        target = _spans([f.spec.width for f in outputs])
         place = dict(zip(features, _spans([f.spec.size for f in features])))
+        for f in features:
+            unknown_labels = int(np.sum(x[:, place[f]] < 0)) if f.warns else 0
+            if unknown_labels:
+                text = f"{f.spec.name}: {unknown_labels} labels are none of the categories"
+                warnings.warn(text, stacklevel=2)
         parts = [
             _Part(f.spec, _columns_of(f, place), at, f.forward) for f, at in zip(outputs, target)
         ]
-        out = _by_block(x, ids, parts, sum(f.spec.size for f in outputs))
+        out = _by_block(x, ids, parts, sum(f.spec.width for f in outputs))
         where = dict(zip(outputs, target))
         for norm in self._norms:
             norm.forward(out, where)
@@ -227,7 +270,7 @@ class Scaler:
         *,
         columns: Optional[Sequence[str]] = None,
         unknown: Optional[str] = None,
-    ) -> Floats:
+    ) -> NDArray:
         """Return what ``transform`` maps to Y, in the units of the records.
 
         Y has a column for each of ``columns``, which are all by default, and one
@@ -238,35 +281,35 @@ class Scaler:
         given. What was clipped comes back as the bound, and rows of a series that
         was not learned as for ``transform``. What was divided by its own norm is NaN,
         and so is what was divided by another feature, unless that is among columns.
+
+        The outputs of a one-hot feature are named all or none of them too, and their
+        largest decides. Where labels come back, the result is an array of objects:
+        floats for numbers; labels as strings, numbers or bools, as the records had them;
+        None for a label that is missing or unknown, and "infrequent_sklearn" for the
+        infrequent ones.
         """
         outputs = self._outputs if columns is None else self._named(list(columns))
         y, shape = _matrix(Y, [c for f in outputs for c in f.columns()])
         ids = self._ids(series, len(y), unknown)
-        source = _spans([f.spec.size for f in outputs])
-        if columns is None:
-            place = dict(zip(self._features, _spans([f.spec.size for f in self._features])))
-            target = [
-                place[f] if isinstance(f, _Feature) else _columns_of(f, place) for f in outputs
-            ]
-        else:
-            target = _spans([sum(m.spec.size for m in f.members()) for f in outputs])
+        source = _spans([f.spec.width for f in outputs])
+        features = self._features
+        if columns is not None:
+            features = [m for f in outputs for m in f.members()]
+        place = dict(zip(features, _spans([f.spec.size for f in features])))
+        target = [place[f] if isinstance(f, _Feature) else _columns_of(f, place) for f in outputs]
         parts = [_Part(f.spec, *at, f.backward) for f, *at in zip(outputs, source, target)]
-        width = sum(m.spec.size for f in outputs for m in f.members())
-        out = _by_block(y, ids, parts, width)
-        where = {}
-        for f, at in zip(outputs, target):
-            places = np.arange(width)[at]
-            sizes = [m.spec.size for m in f.members()]
-            where.update(zip(f.members(), (places[span] for span in _spans(sizes))))
-        _inverse_alone(out, where, self._norms, self._ratios(where))
-        return out if any(isinstance(f, _Group) for f in outputs) else out.reshape(shape)
+        out = _by_block(y, ids, parts, sum(f.spec.size for f in features))
+        _inverse_alone(out, place, self._norms, self._ratios(features))
+        if any(isinstance(f, _Labels) for f in features):
+            return _with_labels(out, place)
+        return out.reshape(shape) if all(isinstance(f, _Feature) for f in outputs) else out
 
     @staticmethod
     def _ratios(features: Any) -> list[_Ratio]:
         return [f for f in features if isinstance(f, _Ratio)]
 
-    def _named(self, columns: list[str]) -> list[Union[_Feature, _Group]]:
-        """Return what has columns of these names, a group where all of its are named."""
+    def _named(self, columns: list[str]) -> list[_Output]:
+        """Return what has columns of these names, all of which must be named."""
         owner = {c.name: f for f in self._outputs for c in f.columns()}
         outputs = []
         while columns:
@@ -295,7 +338,10 @@ class Scaler:
         array they are arrays with an item for each group. The landmarks of a
         quantile scaler are arrays; a list of them for the groups of an array. Of a
         group that is whitened they are the count of rows, the mean, the matrix
-        whiten, (outputs, members), and its inverse unwhiten.
+        whiten, (outputs, members), and its inverse unwhiten. Of a feature that holds
+        labels they are the counts of records with a label and without, the categories,
+        for each its count and whether it is infrequent, and how many records any of
+        these counts may lack.
 
         Raises UnknownSeriesError.
         """
@@ -360,7 +406,7 @@ _Columns = Union[slice, list[int]]  #: of a table
 class _Part(NamedTuple):
     """Some columns of a table, and what makes others of them."""
 
-    spec: Union[_Spec, _GroupSpec]
+    spec: Union[_Spec, _LabelSpec, _GroupSpec]
     source: _Columns
     target: _Columns
     step: Callable[[Floats, Ints], Floats]
@@ -372,7 +418,7 @@ def _spans(sizes: list[int]) -> list[slice]:
     return [slice(a, b) for a, b in zip(ends, ends[1:])]
 
 
-def _columns_of(f: Union[_Feature, _Group], place: dict[_Feature, slice]) -> _Columns:
+def _columns_of(f: _Output, place: dict[Union[_Feature, _Labels], slice]) -> _Columns:
     """Return the columns of a feature, or of all that it or a group is made of."""
     if f.reads() == [f]:
         return place[f]
@@ -400,13 +446,25 @@ def _by_block(x: Floats, ids: Ints, parts: list[_Part], width: int) -> Floats:
 _BLOCK = 1 << 14
 
 
+def _with_labels(x: Floats, place: dict[Union[_Feature, _Labels], slice]) -> NDArray[np.object_]:
+    """Return a table with labels in the place of their codes."""
+    out = x.astype(object)
+    for f, at in place.items():
+        if isinstance(f, _Labels):
+            out[:, at] = f.label(x[:, at])
+    return out
+
+
 # What goes in: tables and names of series.
 
 
-def _matrix(X: Any, specs: list[_Spec]) -> tuple[Floats, tuple[int, ...]]:
+def _matrix(
+    X: Any, specs: list[_Source], reject: bool = True
+) -> tuple[Floats, tuple[int, ...]]:
     """Return X as a table with a column for each number, and the shape of the result.
 
-    Columns are picked by name if X has names.
+    Columns are picked by name if X has names. A label becomes its code; one that is
+    too long is missing unless it is to be rejected.
     """
     by_name = (
         isinstance(X, Mapping)
@@ -414,26 +472,50 @@ def _matrix(X: Any, specs: list[_Spec]) -> tuple[Floats, tuple[int, ...]]:
         or getattr(getattr(X, "dtype", None), "names", None)
     )
     if by_name:
-        x = _stack([_feature_columns(X, spec) for spec in specs], specs)
+        x = _stack([_feature_columns(X, spec, reject) for spec in specs], specs)
         return x, x.shape
-    x = _floats(X, "X")
+    labels = any(isinstance(spec, _Vocabulary) for spec in specs)
+    x = _as_array(X) if labels else _floats(X, "X")
     width = sum(spec.size for spec in specs)
     if len(specs) == 1 and specs[0].shape and x.ndim > 1 and x.shape[1:] == specs[0].shape:
         return x.reshape(len(x), width), x.shape
     if x.ndim != 2 or x.shape[1] != width:
         names = ", ".join(spec.title() for spec in specs)
         raise ValueError(f"X has shape {x.shape}, want (n, {width}): {names}")
+    if labels:
+        spans = _spans([spec.size for spec in specs])
+        parts = [
+            _read(x[:, at] if spec.shape else x[:, at.start], spec, reject)
+            for spec, at in zip(specs, spans)
+        ]
+        x = np.column_stack(parts)
     return x, x.shape
 
 
-def _feature_columns(X: Any, spec: _Spec) -> Floats:
+def _as_array(X: Any) -> NDArray:
+    """Return X as an array that has not made one type of several; pandas' NA is None."""
+    x = np.asarray(X, dtype=object if isinstance(X, (list, tuple)) else None)
+    if x.dtype.kind == "O" and hasattr(X, "isna"):
+        return X.to_numpy(object, na_value=None)
+    return x
+
+
+def _read(values: Any, spec: _Source, reject: bool) -> Floats:
+    """Return the numbers of a column, or the codes of its labels."""
+    if isinstance(spec, _Vocabulary):
+        return spec.codes(values, reject)
+    return _floats(values, f"column {spec.name!r}")
+
+
+def _feature_columns(X: Any, spec: _Source, reject: bool) -> Floats:
     """Return the numbers of a feature: (n,), or of an array (n, size)."""
     if not spec.shape:
-        return _column(X, spec.name)
+        return _read(_column(X, spec.name), spec, reject)
     values = X[spec.name] if spec.name in _names(X) else None
     if values is None and spec.column_names()[0] in _names(X):
-        return np.stack([_column(X, name) for name in spec.column_names()], axis=1)
-    x = _column(X, spec.name) if values is None else _rows(values, spec)
+        parts = [_floats(_column(X, name), f"column {name!r}") for name in spec.column_names()]
+        return np.stack(parts, axis=1)
+    x = _rows(_column(X, spec.name) if values is None else values, spec)
     if x.ndim == 0 or x.shape[1:] not in (spec.shape, (spec.size,)):
         raise ValueError(f"column {spec.name!r} has shape {x.shape}, want (n, *{spec.shape})")
     return x.reshape(len(x), spec.size)
@@ -457,16 +539,15 @@ def _names(X: Any) -> list[Any]:
     return list(X) if isinstance(X, Mapping) else list(X.dtype.names if have is None else have)
 
 
-def _column(X: Any, name: str) -> Floats:
+def _column(X: Any, name: str) -> Any:
     try:
-        values = X[name]
+        return X[name]
     except (KeyError, ValueError, IndexError) as error:
         have = ", ".join(map(str, _names(X)))
         raise ValueError(f"X has no column {name!r}, only {have}") from error
-    return _floats(values, f"column {name!r}")
 
 
-def _stack(columns: list[Floats], specs: list[_Spec]) -> Floats:
+def _stack(columns: list[Floats], specs: list[_Source]) -> Floats:
     for column, spec in zip(columns, specs):
         dimensions = 2 if spec.shape else 1
         if column.ndim != dimensions or len(column) != len(columns[0]):
@@ -480,6 +561,8 @@ def _stack(columns: list[Floats], specs: list[_Spec]) -> Floats:
 def _floats(values: Any, what: str) -> Floats:
     """Return values as float64; None is NaN. Text and truth are not numbers."""
     x = np.asarray(values)
+    if x.dtype.kind == "O" and any(isinstance(v, (str, bytes, bool)) for v in x.flat):
+        raise TypeError(f"{what} has text or bools, want numbers")
     if x.dtype.kind == "O" and hasattr(values, "to_numpy"):  # pandas' NA
         x = values.to_numpy(np.float64, na_value=np.nan)
     if x.dtype.kind not in "fiuO":
@@ -607,6 +690,11 @@ class _Spec(NamedTuple):
         return math.prod(self.shape)
 
     @property
+    def width(self) -> int:
+        """Numbers that come out."""
+        return self.size
+
+    @property
     def weight(self) -> int:
         """Numbers that a row takes."""
         return self.size
@@ -668,7 +756,7 @@ class _Spec(NamedTuple):
 
     @property
     def ragged(self) -> bool:
-        return self.kind == "quantile"
+        return self.kind in ("quantile", "kbins")
 
     @property
     def learns_impute(self) -> bool:
@@ -682,9 +770,11 @@ class _Feature:
     that of the values, or goes with it as numpy's broadcasting has it.
     """
 
+    warns = False
+
     def __init__(self, spec: _Spec, body: dict[str, NDArray]):
         self.spec = spec
-        if spec.fixed is None and spec.learns:
+        if spec.learns:
             self.stats = {name: body[f"{spec.name}.{name}"] for name in _STATISTICS}
             self.params = [body[f"{spec.name}.{name}"] for name in spec.params]
         else:
@@ -700,7 +790,7 @@ class _Feature:
             if np.isnan(self.constant):
                 raise ArtifactError(
                     f"feature {spec.name!r}: impute: constant {spec.constant} "
-                    "is outside the domain of the pre-transforms"
+                    "is outside the domain of the pre-transforms or the scaler"
                 )
 
     def first(self, ids: Ints) -> Ints:
@@ -863,6 +953,404 @@ def _inverse_alone(
             out[:, where[f]] = f.multiply(out[:, where[f]], np.concatenate(by, axis=1))
 
 
+class _LabelSpec(NamedTuple):
+    """How the manifest says that a feature's labels become numbers.
+
+    All series share what was learned of them.
+    """
+
+    name: str
+    encoding: dict
+    role: str  # as that of a _Spec
+    width: int = 0  # numbers that come out: known with the categories
+
+    size = 1
+    shape = ()
+    kind = "none"
+    scope = "global"
+    shared = True
+    pooled = False
+    fixed = None
+    by = ()
+    alone = False
+    learns = True
+    exact = ""
+    groups = 1
+
+    @property
+    def weight(self) -> int:
+        return max(1, self.width)
+
+    def column_names(self) -> list[str]:
+        return [self.name]
+
+    def title(self) -> str:
+        return self.name
+
+
+class _Labels:
+    """A feature that holds labels, ready for use.
+
+    A label's code is its place among the categories. NaN stands for a missing label, -1
+    for one that is none of them, and one past the last for the infrequent ones together.
+    """
+
+    exact = None
+
+    def __init__(self, spec: _LabelSpec, body: dict[str, NDArray]):
+        name, encoding = spec.name, spec.encoding
+        self.count, self.missing, self.error = (
+            body[f"{name}.{k}"].item() for k in ("count", "missing", "labels.error")
+        )
+        self.counts = body[f"{name}.labels.count"]
+        self.infrequent = _infrequent(spec, body[f"{name}.infrequent"])
+        kind = _label_kind(body[f"{name}.labels.kind"].item(), name)
+        categories = _categories(spec, body, kind)
+        self.vocabulary = _Vocabulary(name, categories, encoding["handle_unknown"] == "error")
+        self.step = _ENCODERS[encoding["kind"]].make(encoding, categories, self.infrequent)
+        self.spec = spec._replace(width=self.step.width)
+        dropping = "drop" in encoding or "drop_label" in encoding
+        handling = encoding["handle_unknown"]
+        self.warns = handling == "warn" or dropping and handling != "error"
+        values = [*map(kind.value, categories), _INFREQUENT, None]
+        self._labels = np.array(values, dtype=object)
+
+    def named(self) -> list[Any]:
+        """Return the categories as they come back from codes."""
+        return self._labels[:-2].tolist()
+
+    def label(self, codes: Floats) -> NDArray[np.object_]:
+        """Return the labels of codes, None for one that is missing or unknown."""
+        last = len(self._labels) - 1
+        return self._labels[np.where((codes >= 0) & (codes < last), codes, last).astype(np.int64)]
+
+    def first(self, ids: Ints) -> Ints:
+        return np.zeros_like(ids)
+
+    def members(self) -> list[_Labels]:
+        return [self]
+
+    def reads(self) -> list[_Labels]:
+        return [self]
+
+    def columns(self) -> list[_Name]:
+        return [_Name(name) for name in self.step.names(self.spec.name, self.vocabulary.labels)]
+
+    def forward(self, x: Floats, ids: Ints) -> Floats:
+        return self.step.transform(x[:, 0])
+
+    def backward(self, y: Floats, ids: Ints) -> Floats:
+        return self.step.inverse(y)[:, None]
+
+    def learned(self, series: int) -> dict[str, Any]:
+        return {
+            "count": self.count,
+            "missing": self.missing,
+            "categories": self.named(),
+            "counts": self.counts,
+            "infrequent": self.infrequent,
+            "error": self.error,
+        }
+
+
+_INFREQUENT = "infrequent_sklearn"  # scikit-learn's name of all infrequent categories together
+
+
+class _LabelKind(NamedTuple):
+    """What labels were in the records."""
+
+    name: str
+    has: Callable[[str], bool]  # whether a label is of the kind
+    value: Callable[[str], Any]  # what it is in Python
+    order: Callable[[str], Any]  # of two labels that of the lesser is less; bytes decide the rest
+
+
+def _is_json_number(text: str) -> bool:
+    return bool(re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", text, re.ASCII))
+
+
+def _number_of(text: str) -> Any:
+    """Return the value of a number in JSON; one that is no finite float64 as it is written."""
+    x = float(text)
+    if not math.isfinite(x):
+        return text
+    return int(text) if text.lstrip("-").isdigit() else x
+
+
+_LABEL_KINDS = {
+    1: _LabelKind("text", lambda text: True, str, lambda text: 0),
+    2: _LabelKind("number", _is_json_number, _number_of, float),
+    3: _LabelKind("bool", ("false", "true").__contains__, "true".__eq__, lambda text: 0),
+}
+
+
+def _label_kind(number: int, name: str) -> _LabelKind:
+    if number not in _LABEL_KINDS:
+        raise ArtifactError(f"{name}.labels.kind.npy: {number}, want 1 to {len(_LABEL_KINDS)}")
+    return _LABEL_KINDS[number]
+
+
+def _categories(spec: _LabelSpec, body: dict[str, NDArray], kind: _LabelKind) -> list[str]:
+    """Return the labels of a file, in the order of their codes."""
+    name = f"{spec.name}.labels"
+    offsets, text = body[f"{name}.offsets"], body[f"{name}.bytes"].tobytes()
+    _check_rising(f"{name}.offsets", offsets, len(text))
+    ends = offsets.tolist()
+    try:
+        labels = [text[a:b].decode() for a, b in zip(ends, ends[1:])]
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{name}.bytes.npy: a label is not UTF-8: {error}") from error
+    if not labels or len(set(labels)) != len(labels):
+        raise ArtifactError(f"feature {spec.name!r}: want at least one category, and each once")
+    for label in labels:
+        if not kind.has(label):
+            raise ArtifactError(f"feature {spec.name!r}: {_shortened(label)} is no {kind.name}")
+    given = spec.encoding.get("categories")
+    if given is not None and labels != given:
+        raise ArtifactError(f"feature {spec.name!r}: the categories are not those given")
+    keys = [(kind.order(label), label.encode()) for label in labels]
+    if given is None and any(a >= b for a, b in zip(keys, keys[1:])):
+        raise ArtifactError(f"feature {spec.name!r}: the categories are not sorted")
+    return labels
+
+
+def _infrequent(spec: _LabelSpec, marks: Floats) -> NDArray[np.bool_]:
+    limits = "min_frequency" in spec.encoding or "max_categories" in spec.encoding
+    if not np.all((marks == 0) | ((marks == 1) & limits)):
+        want = "0 or 1" if limits else "0 without min_frequency and max_categories"
+        raise ArtifactError(f"{spec.name}.infrequent.npy: want {want}")
+    return marks == 1
+
+
+class _Vocabulary:
+    """A column of labels, and their codes."""
+
+    shape = ()
+    size = 1
+
+    def __init__(self, name: str, labels: list[str], reject: bool):
+        self.name, self.labels = name, labels
+        self._codes = _Codes(labels)
+        self._reject = reject
+
+    def title(self) -> str:
+        return self.name
+
+    def codes(self, values: Any, reject_long: bool) -> Floats:
+        """Return the codes of labels. They are unknown only where that is no error."""
+        x = _as_array(values)
+        if x.ndim != 1:
+            raise ValueError(f"column {self.name!r} has shape {x.shape}, want one dimension")
+        if x.dtype.kind in "biuf":
+            distinct, at = np.unique(x, return_inverse=True)
+            codes = self._look_up(distinct.tolist())[at]
+        else:
+            codes = self._look_up(x.tolist())
+        self._admit(x, codes, reject_long)
+        return codes
+
+    def _look_up(self, labels: list[Any]) -> Floats:
+        try:
+            return np.fromiter(map(self._codes.__getitem__, labels), np.float64, len(labels))
+        except TypeError:
+            odd = next(label for label in labels if not isinstance(label, _LABEL_TYPES))
+            raise TypeError(
+                f"column {self.name!r} has {odd!r} of type {type(odd).__name__}, "
+                "want strings, numbers, bools or None"
+            ) from None
+
+    def _admit(self, x: NDArray, codes: Floats, reject_long: bool) -> None:
+        """Refuse labels that are unknown, and have those that are too long missing."""
+        for row in np.flatnonzero(codes < 0):
+            size = _bytes_of(x[row])
+            if size <= MAX_LABEL:
+                continue
+            if reject_long:
+                want = f"want up to {MAX_LABEL}, or None"
+                raise ValueError(f"row {row}, {self.name}: a label of {size} bytes, {want}")
+            codes[row] = np.nan
+        strange = np.flatnonzero(codes < 0)
+        if self._reject and len(strange):
+            row = int(strange[0])
+            raise UnknownLabelError(self.name, _text(x[row]), row, len(strange) - 1)
+
+
+class _Codes(dict):
+    """Codes of labels: by their text, or if they are numbers by their value."""
+
+    def __init__(self, labels: list[str]):
+        super().__init__(zip(labels, map(float, range(len(labels)))))
+        self._by_value: dict[Any, float] = {}
+        for label, code in self.items():
+            if _is_json_number(label):
+                self._by_value.setdefault(_number_of(label), code)
+
+    def __missing__(self, label: Any) -> float:
+        if type(label) is str:
+            return -1.0
+        if label is None or isinstance(label, _FLOATS) and np.isnan(label):
+            return math.nan
+        code = self.get(_text(label), -1.0)
+        if code < 0 and isinstance(label, _NUMBERS) and not isinstance(label, bool):
+            return self._by_value.get(label, -1.0)
+        return code
+
+
+_FLOATS = (float, np.floating)
+_NUMBERS = (int, np.integer, *_FLOATS)
+_LABEL_TYPES = (str, bytes, np.bool_, *_NUMBERS, type(None))
+
+
+def _text(label: Any) -> str:
+    """Return a label as JSON writes it, a string as it is."""
+    if isinstance(label, str):
+        return str(label)
+    if isinstance(label, bytes):
+        return _decode(label)
+    if isinstance(label, (bool, np.bool_)):
+        return "true" if label else "false"
+    if not isinstance(label, _NUMBERS):
+        raise TypeError(f"a label of type {type(label).__name__}")
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
+def _bytes_of(label: Any) -> int:
+    """Return the length of a label, at least where it is long."""
+    if not isinstance(label, (str, bytes)) or 4 * len(label) <= MAX_LABEL:
+        return 0
+    return len(_text(label).encode("utf-8", "surrogatepass"))
+
+
+def _shortened(label: Any) -> str:
+    text = repr(label)
+    return text if len(text) <= 60 else f"{text[:60]}..."
+
+
+class _Groups(NamedTuple):
+    """Categories that are told apart: the frequent ones, then the infrequent ones together."""
+
+    of: Ints  # of each category
+    codes: Floats  # of each group's category; one past the last for the infrequent
+
+    @classmethod
+    def make(cls, infrequent: NDArray[np.bool_]) -> _Groups:
+        frequent = np.flatnonzero(~infrequent)
+        of = np.full(len(infrequent), len(frequent))
+        of[frequent] = np.arange(len(frequent))
+        rare = [len(infrequent)] if infrequent.any() else []
+        return cls(of, np.array([*frequent, *rare], dtype=np.float64))
+
+
+def _known(codes: Floats, n: int) -> Ints:
+    """Return codes of n categories as places, n for what is none."""
+    return np.where((codes >= 0) & (codes < n), codes, n).astype(np.int64)
+
+
+class _OneHot:
+    """onehot: 1 in the column of the label's group, 0 elsewhere."""
+
+    def __init__(self, groups: _Groups, dropped: int, to_rare: bool, reject: bool):
+        self.codes = np.delete(groups.codes, [] if dropped < 0 else dropped)
+        self.zeros = groups.codes[dropped] if dropped >= 0 else -1.0  # code of a row of zeros
+        self.width = len(self.codes)
+        column = np.arange(len(groups.codes))
+        if dropped >= 0:
+            column[dropped + 1 :] -= 1
+            column[dropped] = -1
+        self.column = np.append(column[groups.of], column[-1] if to_rare else -1)
+        self.reject = reject
+
+    def names(self, feature: str, labels: list[str]) -> list[str]:
+        return [f"{feature}_{[*labels, _INFREQUENT][int(code)]}" for code in self.codes]
+
+    def transform(self, codes: Floats) -> Floats:
+        place = _known(codes, len(self.column) - 1)
+        column = self.column[place]
+        rows = np.flatnonzero(column >= 0)
+        y = np.zeros((len(codes), self.width))
+        y[rows, column[rows]] = 1.0
+        unknown = place == len(self.column) - 1
+        y[np.isnan(codes) | (unknown & self.reject)] = np.nan
+        return y
+
+    def inverse(self, y: Floats) -> Floats:
+        """Return the code of the first of the largest numbers of each row."""
+        if self.width == 0:
+            return np.full(len(y), self.zeros)
+        total = np.add.accumulate(y, axis=1)[:, -1]  # from the first to the last as in Go
+        codes = np.where(total == 0, self.zeros, self.codes[np.argmax(y, axis=1)])
+        return np.where(np.isnan(total), np.nan, codes)
+
+
+class _Ordinal:
+    """ordinal: the number of the label's group."""
+
+    def __init__(self, groups: _Groups, unknown: float, missing: float):
+        self.numbers = np.append(groups.of.astype(np.float64), unknown)
+        self.codes, self.missing = groups.codes, missing
+        self.width = 1
+
+    def names(self, feature: str, labels: list[str]) -> list[str]:
+        return [feature]
+
+    def transform(self, codes: Floats) -> Floats:
+        numbers = self.numbers[_known(codes, len(self.numbers) - 1)]
+        return np.where(np.isnan(codes), self.missing, numbers)[:, None]
+
+    def inverse(self, y: Floats) -> Floats:
+        """Return the codes of numbers, whose fraction is cut."""
+        codes = np.append(self.codes, -1.0)[_known(y[:, 0], len(self.codes))]
+        missing = np.isnan(y[:, 0]) | (y[:, 0] == self.missing)
+        return np.where(missing & (codes < 0), np.nan, codes)
+
+
+def _make_onehot(e: dict, labels: list[str], infrequent: NDArray[np.bool_]) -> _OneHot:
+    groups, dropped = _Groups.make(infrequent), -1
+    if "drop_label" in e:
+        label = e["drop_label"]
+        code = labels.index(label) if label in labels else -1
+        if code < 0 or infrequent[code]:
+            raise ArtifactError(f"drop_label {label!r} is not one of the frequent categories")
+        dropped = int(groups.of[code])
+    elif e.get("drop") == "first" or e.get("drop") == "if_binary" and len(groups.codes) == 2:
+        dropped = 0
+    handling = e["handle_unknown"]
+    to_rare = bool(infrequent.any()) and handling in ("infrequent_if_exist", "warn")
+    return _OneHot(groups, dropped, to_rare, handling == "error")
+
+
+def _make_ordinal(e: dict, labels: list[str], infrequent: NDArray[np.bool_]) -> _Ordinal:
+    values = [e.get(name, np.nan) for name in ("unknown_value", "encoded_missing_value")]
+    frequent = int(np.sum(~infrequent))
+    if any(0 <= v < frequent for v in values):
+        raise ArtifactError(f"unknown or missing labels become {values}, which a category has")
+    return _Ordinal(_Groups.make(infrequent), *map(float, values))
+
+
+class _Encoder(NamedTuple):
+    handle_unknown: tuple[str, ...]
+    options: tuple[str, ...]  # of this kind alone
+    make: Callable[[dict, list[str], NDArray[np.bool_]], Union[_OneHot, _Ordinal]]
+
+
+_ENCODERS = {
+    "onehot": _Encoder(
+        ("error", "ignore", "infrequent_if_exist", "warn"), ("drop", "drop_label"), _make_onehot
+    ),
+    "ordinal": _Encoder(
+        ("error", "use_encoded_value"), ("unknown_value", "encoded_missing_value"), _make_ordinal
+    ),
+}
+
+
+def _feature_of(
+    spec: Union[_Spec, _LabelSpec], body: dict[str, NDArray]
+) -> Union[_Feature, _Labels]:
+    if isinstance(spec, _LabelSpec):
+        return _Labels(spec, body)
+    return (_Ratio if spec.by else _Feature)(spec, body)
+
+
 class _GroupSpec(NamedTuple):
     """How the manifest says that features are whitened together."""
 
@@ -871,6 +1359,10 @@ class _GroupSpec(NamedTuple):
     members: list[str]  # names of features
     size: int  # outputs
     shared: bool  # whether all series, also unknown ones, share the projection
+
+    @property
+    def width(self) -> int:
+        return self.size
 
     @property
     def weight(self) -> int:
@@ -888,8 +1380,8 @@ class _GroupSpec(NamedTuple):
         return 1 if self.shared else n_series
 
 
-class _Output(NamedTuple):
-    """One output of a group."""
+class _Name(NamedTuple):
+    """One output of a group or of labels."""
 
     name: str
     shape: tuple[int, ...] = ()
@@ -918,8 +1410,8 @@ class _Group:
     def reads(self) -> list[_Feature]:
         return self._members
 
-    def columns(self) -> list[_Output]:
-        return [_Output(name) for name in self.spec.column_names()]
+    def columns(self) -> list[_Name]:
+        return [_Name(name) for name in self.spec.column_names()]
 
     def _split(self, ids: Ints) -> tuple[Floats, Floats, Floats]:
         """Return the means, W and B of rows, or of all where series share them."""
@@ -943,6 +1435,10 @@ class _Group:
         at = 0 if self.spec.shared else series
         mean, w, b = self._split(np.array([at]))
         return {"count": self.count[at].item(), "mean": mean[0], "whiten": w[0], "unwhiten": b[0]}
+
+
+_Output = Union[_Feature, _Labels, _Group]  #: what transform writes
+_Source = Union[_Spec, _Vocabulary, _Name]  #: columns of a table
 
 
 def _sum_products(x: Floats, m: Floats) -> Floats:
@@ -1098,6 +1594,106 @@ _MARGIN = 1e-7
 _LOWEST, _HIGHEST = -5.199337582605575, 5.19933758270342
 
 
+class _Power:
+    """yeo_johnson and box_cox: (bend(x) - mean) / scale."""
+
+    def __init__(
+        self,
+        bend: Callable[[Floats, Floats], Floats],
+        unbend: Callable[[Floats, Floats], Floats],
+        power: Floats,
+        mean: Floats,
+        scale: Floats,
+    ):
+        self.bend, self.unbend = bend, unbend
+        self.power, self.mean, self.scale = power, mean, scale
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        return (self.bend(x, self._powers(x, at)) - self.mean[at]) / self.scale[at]
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        return self.unbend(y * self.scale[at] + self.mean[at], self._powers(y, at))
+
+    def _powers(self, x: Floats, at: Ints) -> Floats:
+        return np.broadcast_to(self.power[at], x.shape)
+
+
+_EPSILON = 2.0**-52
+
+
+def _bend(u: Floats, power: Floats) -> Floats:
+    """Return (e^(power u) - 1) / power, u where that is 0."""
+    return np.where(np.abs(power) < _EPSILON, u, _expm1(power * u) / power)
+
+
+def _unbend(y: Floats, power: Floats) -> Floats:
+    return np.where(np.abs(power) < _EPSILON, y, _log1p(power * y) / power)
+
+
+def _yeo_johnson(x: Floats, power: Floats) -> Floats:
+    below = x < 0
+    y = _bend(_log1p(np.abs(x)), np.where(below, 2 - power, power))
+    return np.where(power == 1, x, np.where(below, -y, y))
+
+
+def _yeo_johnson_inverse(y: Floats, power: Floats) -> Floats:
+    below = y < 0
+    x = _expm1(_unbend(np.abs(y), np.where(below, 2 - power, power)))
+    return np.where(power == 1, y, np.where(below, -x, x))
+
+
+def _box_cox(x: Floats, power: Floats) -> Floats:
+    return _bend(_log(x), power)
+
+
+def _box_cox_inverse(y: Floats, power: Floats) -> Floats:
+    return _exp(_unbend(y, power))
+
+
+def _box_cox_shifted(x: Floats, power: Floats) -> Floats:
+    """Return Box and Cox's y, but x, not x - 1, for a power of 1: the mean takes up the rest."""
+    return np.where(power == 1, _positive(x), _box_cox(x, power))
+
+
+def _box_cox_shifted_inverse(y: Floats, power: Floats) -> Floats:
+    return np.where(power == 1, _positive(y), _box_cox_inverse(y, power))
+
+
+def _positive(x: Floats) -> Floats:
+    """Return x where it is above 0."""
+    return np.where(x <= 0, np.nan, x)
+
+
+def _unchanged(y: Floats) -> Floats:
+    return y
+
+
+class _KBins:
+    """kbins: the number of the bin; each bin has its lower edge.
+
+    offsets, (n_series + 1,), say where the edges of each series lie.
+    """
+
+    def __init__(self, offsets: NDArray, edges: Floats):
+        self.first = offsets[:-1].astype(np.int64)
+        self.bins = np.diff(offsets.astype(np.int64)) - 1
+        self.edges = edges
+
+    def transform(self, x: Floats, at: Ints) -> Floats:
+        out = np.full(x.shape, np.nan)
+        rows = np.flatnonzero((self.bins[at] > 0) & ~np.isnan(x))
+        first = self.first[at[rows]]
+        out[rows] = _segment(self.edges, x[rows], first, self.bins[at[rows]]) - first
+        return out
+
+    def inverse(self, y: Floats, at: Ints) -> Floats:
+        out = np.full(y.shape, np.nan)
+        rows = np.flatnonzero((y > -1) & (y < self.bins[at]))
+        i = self.first[at[rows]] + y[rows].astype(np.int64)
+        out[rows] = (self.edges[i + 1] + self.edges[i]) * 0.5
+        return out
+
+
 class _Quantile:
     """quantile: the rank among the landmarks of the series, to the normal distribution if asked.
 
@@ -1217,6 +1813,16 @@ def _make_quantile(f: _Feature) -> _Quantile:
     return _Quantile(f.offsets, *f.params, f.spec.scaler["output_distribution"] == "normal")
 
 
+def _make_yeo_johnson(f: _Feature) -> _Power:
+    return _Power(_yeo_johnson, _yeo_johnson_inverse, *f.params)
+
+
+def _make_box_cox(f: _Feature) -> _Power:
+    if f.spec.scaler.get("standardize"):
+        return _Power(_box_cox_shifted, _box_cox_shifted_inverse, *f.params)
+    return _Power(_box_cox, _box_cox_inverse, *f.params)
+
+
 _KINDS = {
     "none": _Kind((), lambda f: _Identity()),
     "standard": _Kind(("mean", "scale"), lambda f: _Linear(*f.params)),
@@ -1224,9 +1830,13 @@ _KINDS = {
     "maxabs": _Kind(("scale",), _make_maxabs),
     "robust": _Kind(("center", "scale"), lambda f: _Linear(*f.params)),
     "quantile": _Kind(("references", "quantiles"), _make_quantile),
+    "yeo_johnson": _Kind(("lambda", "mean", "scale"), _make_yeo_johnson),
+    "box_cox": _Kind(("lambda", "mean", "scale"), _make_box_cox),
+    "kbins": _Kind(("bin_edges",), lambda f: _KBins(f.offsets, *f.params)),
     "normalizer": _Kind((), lambda f: _Normalizer(f.spec.scaler["norm"])),
     "ratio": _Kind((), lambda f: None),
 }
+_NEWER = ("yeo_johnson", "box_cox", "kbins")  # kinds that version 1 of the format does not know
 
 
 class _Affine:
@@ -1329,6 +1939,8 @@ class _Archive:
 
     def _layout(self, spec: _Spec, n_series: int) -> list[tuple[str, str, int]]:
         """List the arrays of a feature: name, dtype and length."""
+        if isinstance(spec, _LabelSpec):
+            return self._label_layout(spec.name)
         if not spec.learns:
             return []
         n = entries = spec.n_entries(n_series)
@@ -1341,6 +1953,20 @@ class _Archive:
             layout.append((f"{spec.name}.offsets", "<u8", entries + 1))
             n = self._items(f"{spec.name}.{spec.params[0]}", 8)
         return layout + [(f"{spec.name}.{name}", "<f8", n) for name in spec.params]
+
+    def _label_layout(self, name: str) -> list[tuple[str, str, int]]:
+        """List the arrays of a feature that holds labels."""
+        n = self._items(f"{name}.labels.count", 8)
+        return [
+            (f"{name}.count", "<u8", 1),
+            (f"{name}.missing", "<u8", 1),
+            (f"{name}.labels.offsets", "<u8", n + 1),
+            (f"{name}.labels.bytes", "|u1", self._items(f"{name}.labels.bytes", 1)),
+            (f"{name}.labels.count", "<u8", n),
+            (f"{name}.labels.error", "<u8", 1),
+            (f"{name}.labels.kind", "|u1", 1),
+            (f"{name}.infrequent", "<f8", n),
+        ]
 
     def _items(self, name: str, size: int) -> int:
         """Return how many items an array has by the size of its member."""
@@ -1429,12 +2055,17 @@ def _check_manifest(m: Any) -> None:
         raise _wrong("pooled", pooled, f"one for each of {len(features)} features, at least one")
 
 
-def _feature_specs(m: dict) -> list[_Spec]:
-    specs = [_feature_spec(at, f) for at, f in _objects(m, "", "features")]
-    newer = any(s.shape or s.shared or s.pooled or s.exact or s.role for s in specs)
+def _feature_specs(m: dict) -> list[Union[_Spec, _LabelSpec]]:
+    specs = [
+        _label_spec(at, f) if "encoding" in f else _feature_spec(at, f)
+        for at, f in _objects(m, "", "features")
+    ]
+    newer = any(
+        s.shape or s.shared or s.pooled or s.exact or s.role or s.kind in _NEWER for s in specs
+    )
     if m["format"] == 1 and (newer or "splits" in m or m.get("whiten") or m.get("norms")):
         news = "arrays, what all series share or pool, exact quantiles, targets, splits"
-        news += ", features that are whitened, what a record alone normalizes"
+        news += ", features that are whitened, what a record alone normalizes, labels, " + ", ".join(_NEWER)
         raise _wrong("format", 1, f"{FORMAT} for {news}")
     roles = [s.role for s in specs]
     if roles != sorted(roles):
@@ -1457,8 +2088,9 @@ def _feature_specs(m: dict) -> list[_Spec]:
 
 
 def _group_specs(m: dict, specs: list[_Spec]) -> list[_GroupSpec]:
-    """Return the groups, and check the columns, which tell how many outputs each has."""
-    left = {s.name: s for s in specs}
+    """Return the groups; the columns tell how many outputs each has."""
+    left = {s.name: s for s in specs if not isinstance(s, _LabelSpec)}
+    columns = _get(m, "", "columns", list)
     groups = []
     for at, g in _objects(m, "", "whiten", []):
         name, method = _get(g, at, "name", str), _get(g, at, "method", str)
@@ -1478,18 +2110,24 @@ def _group_specs(m: dict, specs: list[_Spec]) -> list[_GroupSpec]:
             if spec.role:
                 raise _wrong(f"{at}.features", members, f"no target, as {member!r} is")
         groups.append(_GroupSpec(name, method, members, 0, scope == "global"))
-    inputs = [name for name, spec in left.items() if spec.role != "target"]
-    rest = _get(m, "", "columns", list)[len(inputs) :]
-    for i, g in enumerate(groups):
-        all_names = g._replace(size=len(g.members)).column_names()
-        size = sum(1 for a, b in zip(all_names, rest) if a == b)
-        groups[i] = g._replace(size=max(size, 1))
-        rest = rest[size:]
-    targets = list(left)[len(inputs) :]
-    names = [*inputs, *(name for g in groups for name in g.column_names()), *targets]
-    if m["columns"] != names:
-        raise ArtifactError(f"manifest.json: columns are {m['columns']!r}, want {names!r}")
-    return groups
+    return [g._replace(size=_outputs_of(g, columns)) for g in groups]
+
+
+def _outputs_of(g: _GroupSpec, columns: list[str]) -> int:
+    """Count the columns of a group."""
+    names = g._replace(size=len(g.members)).column_names()
+    if names[0] not in columns:
+        raise _wrong("columns", columns, f"{names[0]!r} among them")
+    rest = columns[columns.index(names[0]) :]
+    return next((i for i, (a, b) in enumerate(zip(names, rest)) if a != b), min(len(names), len(rest)))
+
+
+def _check_columns(columns: list[str], outputs: list[_Output]) -> None:
+    names = [c.name for f in outputs for c in f.columns()]
+    if columns != names:
+        raise ArtifactError(f"manifest.json: columns are {columns!r}, want {names!r}")
+    if len(set(names)) != len(names):
+        raise _wrong("columns", columns, "each name once")
 
 
 def _norm_specs(
@@ -1517,6 +2155,8 @@ def _feature_spec(at: str, f: dict) -> _Spec:
     scaler = _get(f, at, "scaler", dict)
     _check_scaler(f"{at}.scaler", scaler)
     pre = [_pre(place, p) for place, p in _objects(f, at, "pre", [])]
+    if scaler["kind"] == "box_cox":  # which has no result for the rest
+        pre.append(_Pre(_positive, _unchanged))
     impute = _get(f, at, "impute", dict, {})
     kind = impute.get("kind")
     if kind not in (None, "mean", "median", "constant"):
@@ -1554,6 +2194,51 @@ def _feature_spec(at: str, f: dict) -> _Spec:
     )
     _check_alone(at, spec)
     return _with_fixed(f"{at}.fixed", spec, f["fixed"]) if "fixed" in f else spec
+
+
+def _label_spec(at: str, f: dict) -> _LabelSpec:
+    scaler, scope = _get(f, at, "scaler", dict), _get(f, at, "scope", str, "")
+    others = [k for k in ("pre", "impute", "shape", "per", "fixed", "exact", "pooled") if k in f]
+    if scaler.get("kind") != "none" or scope != "global" or others:
+        raise _wrong(at, f, "the scaler none, the scope global and nothing else beside encoding")
+    role = _get(f, at, "role", str, "")
+    if role not in ("", "target"):
+        raise _wrong(f"{at}.role", role, "target")
+    encoding = _get(f, at, "encoding", dict)
+    _check_encoding(f"{at}.encoding", encoding)
+    if role and encoding["kind"] != "ordinal":
+        raise _wrong(f"{at}.encoding.kind", encoding["kind"], "ordinal, of a target")
+    return _LabelSpec(_get(f, at, "name", str), encoding, role)
+
+
+def _check_encoding(at: str, e: dict) -> None:
+    kind = _get(e, at, "kind", str)
+    if kind not in _ENCODERS:
+        raise _wrong(f"{at}.kind", kind, f"one of {', '.join(_ENCODERS)}")
+    encoder = _ENCODERS[kind]
+    handling = _get(e, at, "handle_unknown", str)
+    if handling not in encoder.handle_unknown:
+        want = f"one of {', '.join(encoder.handle_unknown)}"
+        raise _wrong(f"{at}.handle_unknown", handling, want)
+    for name in ("drop", "drop_label", "unknown_value", "encoded_missing_value"):
+        if name in e and name not in encoder.options:
+            raise _wrong(f"{at}.{name}", e[name], f"none with {kind}")
+    given = _get(e, at, "categories", list, [])
+    if not all(isinstance(label, str) for label in given):
+        raise _wrong(f"{at}.categories", given, "strings")
+    if "max_categories" in e and _get(e, at, "max_categories", int) < 1:
+        raise _wrong(f"{at}.max_categories", e["max_categories"], "1 or more")
+    if "min_frequency" in e and not _number(e, at, "min_frequency") > 0:
+        raise _wrong(f"{at}.min_frequency", e["min_frequency"], "a number above 0")
+    if "drop" in e and (e["drop"] not in ("first", "if_binary") or "drop_label" in e):
+        raise _wrong(f"{at}.drop", e["drop"], "first or if_binary, and no drop_label")
+    if "drop_label" in e:
+        _get(e, at, "drop_label", str)
+    if "unknown_value" in e and handling != "use_encoded_value":
+        raise _wrong(f"{at}.unknown_value", e["unknown_value"], "none with another handle_unknown")
+    for name in ("unknown_value", "encoded_missing_value"):
+        if name in e and not _number(e, at, name).is_integer():
+            raise _wrong(f"{at}.{name}", e[name], "an integer")
 
 
 _MAX_SIZE = 1 << 24  # numbers of an array
@@ -1601,6 +2286,7 @@ def _check_scaler(at: str, scaler: dict) -> None:
     if kind not in _KINDS:
         raise _wrong(at, kind, f"one of {', '.join(_KINDS)}")
     _get(scaler, at, "clip", bool, False)
+    _get(scaler, at, "standardize", bool, False)
     if kind == "minmax":
         ends = _get(scaler, at, "feature_range", list)
         if len(ends) != 2 or not all(_is_number(x) for x in ends) or not ends[0] < ends[1]:
@@ -1687,7 +2373,10 @@ def _check_numbers(s: Scaler) -> None:
             f"{len(s.series)} series, but manifest.json says {learned[0]}, of {learned[1]} records"
         )
     for f in s._features:
-        _check_feature(f, s)
+        if isinstance(f, _Labels):
+            _check_labels(f, s)
+        else:
+            _check_feature(f, s)
     for g in s._groups:
         _check_group(g)
 
@@ -1727,9 +2416,26 @@ def _check_feature(f: _Feature, s: Scaler) -> None:
     refuse(f.stats["data_min"] > f.stats["data_max"], "its minimum is above its maximum")
     refuse(f.stats["data_var"] < 0, "its variance is below 0")
     if f.spec.ragged:
-        _check_landmarks(f, refuse)
+        _check_ragged(f, refuse)
     elif "scale" in f.spec.params:
         refuse(f.params[f.spec.params.index("scale")] == 0, "a scale of 0")
+
+
+def _check_labels(f: _Labels, s: Scaler) -> None:
+    if f.count + f.missing != _of_all(s):
+        raise ArtifactError(f"feature {f.spec.name!r}: its labels are not those of the records")
+    left = f.count - sum(f.counts.tolist())
+    given = "categories" in f.spec.encoding
+    if left < f.error or left > 0 and f.error == 0 and not given:
+        total = f.count - left
+        raise ArtifactError(
+            f"feature {f.spec.name!r}: the counts of the categories are {total} together, "
+            f"of {f.count} labels, with an error of {f.error}"
+        )
+    most = f.spec.encoding.get("max_categories")
+    n = int(np.sum(~f.infrequent)) + bool(f.infrequent.any())
+    if most is not None and n > most:
+        raise ArtifactError(f"feature {f.spec.name!r}: {n} categories, want up to {most}")
 
 
 def _check_group(g: _Group) -> None:
@@ -1748,11 +2454,7 @@ def _values(spec: _Spec, s: Scaler) -> NDArray[np.uint64]:
     """Return how many values, present and missing, each entry has."""
     records = s._records
     if spec.shared or spec.pooled:
-        train = _get(s.manifest["records"], "records", "train", int)
-        train -= _get(s.manifest["series"], "series", "records_over_max_series", int)
-        if not 0 <= train < 1 << 63:
-            raise ArtifactError(f"manifest.json: {train} records of all series")
-        of_all = np.array([train], dtype=np.uint64)
+        of_all = np.array([_of_all(s)], dtype=np.uint64)
         records = of_all if spec.shared else np.concatenate([records, of_all])
     share = spec.size // spec.groups
     if np.any(records > (2**64 - 1) // share):
@@ -1760,13 +2462,27 @@ def _values(spec: _Spec, s: Scaler) -> NDArray[np.uint64]:
     return np.repeat(records * np.uint64(share), spec.groups)
 
 
-def _check_landmarks(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], None]) -> None:
-    """Check that the landmarks of each series rise, the references within [0, 1]."""
-    references = f.params[0]
-    _check_rising(f"{f.spec.name}.offsets", f.offsets, len(references))
+def _of_all(s: Scaler) -> int:
+    """Return how many records the statistics of all series together are of."""
+    train = _get(s.manifest["records"], "records", "train", int)
+    train -= _get(s.manifest["series"], "series", "records_over_max_series", int)
+    if not 0 <= train < 1 << 63:
+        raise ArtifactError(f"manifest.json: {train} records of all series")
+    return train
+
+
+def _check_ragged(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], None]) -> None:
+    """Check that the landmarks or edges of each series rise, and references lie within [0, 1]."""
+    first = f.params[0]
+    _check_rising(f"{f.spec.name}.offsets", f.offsets, len(first))
     size = np.diff(f.offsets.astype(np.int64))
     learned = f.stats["count"] > 0
-    refuse(learned & (size == 0), "no landmarks")
+    if f.spec.kind == "kbins":
+        what, one = "edges", "an edge"
+        refuse(learned & (size < 2), "fewer than two edges of bins")
+    else:
+        what, one = "landmarks", "a landmark"
+        refuse(learned & (size == 0), "no landmarks")
     owner = np.repeat(np.arange(len(size)), size)
 
     def refuse_at(bad: NDArray[np.bool_], why: str) -> None:
@@ -1774,11 +2490,12 @@ def _check_landmarks(f: _Feature, refuse: Callable[[NDArray[np.bool_], str], Non
 
     for array in f.params:
         odd = np.where(learned[owner], ~np.isfinite(array), ~np.isnan(array))
-        refuse_at(odd, "a landmark learned from values is not finite, or one from none is not NaN")
+        refuse_at(odd, f"{one} learned from values is not finite, or one from none is not NaN")
         falls = np.zeros(len(array), bool)
         falls[1:] = (array[1:] < array[:-1]) & (owner[1:] == owner[:-1])
-        refuse_at(falls, "the landmarks do not rise")
-    refuse_at((references < 0) | (references > 1), "a reference outside of [0, 1]")
+        refuse_at(falls, f"the {what} do not rise")
+    if f.spec.kind == "quantile":
+        refuse_at((first < 0) | (first > 1), "a reference outside of [0, 1]")
 
 
 def _check_examples(s: Scaler) -> None:
@@ -1798,8 +2515,8 @@ def _check_examples(s: Scaler) -> None:
     titles_in = [f.spec.title() for f, numbers in places.items() for _ in numbers]
     titles_out = []
     for f in s._outputs:
-        is_group = isinstance(f, _Group)
-        titles_out += f.spec.column_names() if is_group else [f.spec.title()] * len(places[f])
+        plain = isinstance(f, _Feature)
+        titles_out += [f.spec.title()] * len(places[f]) if plain else [c.name for c in f.columns()]
     raw, normalized, inverse = (
         np.array([_example_row(example, at, key, n) for at, example in examples])
         for key, n in (("raw", width), ("normalized", len(titles_out)), ("inverse", width))
@@ -1812,8 +2529,8 @@ def _check_examples(s: Scaler) -> None:
     where: dict[Any, slice] = {}
     with np.errstate(all="ignore"):
         for f in s._outputs:
-            if isinstance(f, _Group):
-                columns, end = slice(end, end + f.spec.size), end + f.spec.size
+            if not isinstance(f, _Feature):
+                columns, end = slice(end, end + f.spec.width), end + f.spec.width
                 rows = _columns_of(f, spans)
                 z[:, columns] = f.forward(raw[:, rows] + 0.0, ids)
                 back[:, rows] = f.backward(z[:, columns] + 0.0, ids)
@@ -2250,7 +2967,7 @@ def _feature_row(f: dict, pooled: dict) -> list[str]:
     return [
         f["name"] + (str(f["shape"]).replace(" ", "") if "shape" in f else ""),
         pre,
-        f["scaler"]["kind"],
+        f.get("encoding", f["scaler"])["kind"],
         *counts,
         *("-" if x is None else f"{x:.6g}" for x in numbers),
     ]

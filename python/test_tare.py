@@ -252,6 +252,13 @@ features:
   - {name: uniform, scaler: quantile, n_quantiles: 50}
   - {name: normal, scaler: quantile, output_distribution: normal, impute: median}
   - {name: steps, scaler: quantile, output_distribution: normal}
+  - {name: yeo, scaler: yeo_johnson, impute: mean}
+  - {name: bent, pre: asinh, scaler: yeo_johnson, standardize: false}
+  - {name: box, scaler: box_cox, impute: median}
+  - {name: boxed, scaler: box_cox, standardize: false}
+  - {name: bins, scaler: kbins}
+  - {name: even, scaler: kbins, strategy: uniform, n_bins: 12, impute: {constant: 1}}
+  - {name: clusters, scaler: kbins, strategy: kmeans, n_bins: 4}
   - {name: log, pre: log}
   - {name: log1p, pre: log1p, scaler: none}
   - {name: sqrt, pre: sqrt, scaler: none}
@@ -280,7 +287,7 @@ def kinds_row(rng, names, site, sensor, i):
         if draw < 0.05:
             continue
         x = rng.gauss(3 * k, 1 + k % 3)
-        if name in ("log", "log1p", "sqrt", "chain"):
+        if name in ("log", "log1p", "sqrt", "chain", "box", "boxed"):
             x = rng.lognormvariate(0, 2) if draw < 0.97 else rng.choice([-0.5, 0.0, -3.0])
         if name == "log1p" and draw > 0.5:
             x = rng.lognormvariate(0, 20)
@@ -523,6 +530,42 @@ def test_golden_scaler(kind):
                     assert_close(got, want[:, i], 1e-13, where, abs=1e-15)
 
 
+LEARNED = ROOT / "scale" / "testdata"
+
+
+@pytest.mark.parametrize("name", ["power", "kbins"])
+def test_golden_newer_scaler(name):
+    """As test_golden_scaler; scipy's powers may differ in their last bits."""
+    for case in json.loads((LEARNED / f"{name}.json").read_text())["cases"]:
+        params, fitted = case["params"], case["fitted"]
+        width = len(case["test"][0])
+        if name == "kbins":
+            edges = [array(e) for e in fitted["bin_edges_"]]
+            ones = case["train"][0]  # of a constant feature the edges are infinite
+            edges = [np.full(2, x) if np.isinf(e[0]) else e for x, e in zip(ones, edges)]
+            offsets = np.cumsum([0, *map(len, edges)])
+            step = tare._KBins(offsets, np.concatenate(edges))
+        else:
+            mean, scale = fitted.get("mean_", [0.0] * width), fitted.get("scale_", [1.0] * width)
+            feature = types.SimpleNamespace(
+                spec=types.SimpleNamespace(scaler=params),
+                params=array([fitted["lambdas_"], mean, scale]),
+            )
+            step = tare._KINDS[params["kind"]].make(feature)
+        for done, given, want in (
+            ("transform", "test", "transform"),
+            ("inverse", "inverse_input", "inverse"),
+        ):
+            x, want = array(case[given]), array(case[want])
+            for i in range(width):
+                if name == "kbins" and done == "inverse" and edges[i][0] == edges[i][-1]:
+                    want[:, i] = edges[i][0]  # of a constant scikit-learn has NaN
+                with np.errstate(all="ignore"):
+                    got = getattr(step, done)(np.ascontiguousarray(x[:, i]), np.full(len(x), i))
+                where = f"{case['name']}, feature {i}, {done}"
+                assert_close(got, want[:, i], 1e-12, where, abs=1e-12)
+
+
 @pytest.mark.parametrize("name", ["log", "log1p", "sqrt", "asinh"])
 def test_golden_functions(name):
     cases = json.loads((GOLDEN / "scalers" / "functions.json").read_text())["cases"]
@@ -711,6 +754,56 @@ def test_landmarks_side_by_side():
     with np.errstate(all="ignore"):
         got = step.transform(np.array([0.0, 5e-310, 1e-309]), np.zeros(3, int))
     assert got.tolist() == [0.0, 0.5, 1.0]
+
+
+def test_newer_kinds():
+    """Version 1 of the format does not know them, and their numbers are checked."""
+    manifest, arrays = sample(["none"])
+    feature = manifest["features"][0]
+    feature["scaler"] = {"kind": "kbins", "n_bins": 3, "strategy": "uniform"}
+    count = np.array([3, 3, 0], "<u8")
+    arrays["none.count"], arrays["none.missing"] = count, np.array(RECORDS, "<u8") - count
+    for name in ("data_min", "data_max", "data_mean", "data_var"):
+        arrays[f"none.{name}"] = np.array([1.0, 1.0, NAN])
+    arrays["none.offsets"] = np.array([0, 4, 6, 6], "<u8")
+    arrays["none.bin_edges"] = np.array([0.0, 1.0, 2.5, 4.0, 7.0, 7.0])
+    with pytest.raises(tare.ArtifactError, match="format is 1, want 2 for .*kbins"):
+        read(encode(manifest, arrays))
+    manifest["format"] = 2
+    s = read(encode(manifest, arrays))
+    x = np.array([[-1.0], [0.0], [1.0], [2.5], [9.0], [NAN]])
+    assert_ulps(s.transform(x, "a").ravel(), [0, 0, 1, 2, 2, NAN], 0)
+    back = s.inverse_transform([[0], [2.9], [-0.9], [3], [-1], [NAN]], "a").ravel()
+    assert_ulps(back, [0.5, 3.25, 0.5, NAN, NAN, NAN], 0)
+    assert_ulps(s.transform([[6.0], [7.0], [8.0]], ["b", "b", SERIES[2]]).ravel(), [0, 0, NAN], 0)
+    assert_ulps(s.inverse_transform([[0.0], [0.0]], ["b", SERIES[2]]).ravel(), [7, NAN], 0)
+    assert s.learned("a")["none"]["bin_edges"].tolist() == [0.0, 1.0, 2.5, 4.0]
+    for name, i, x, why in (
+        ("none.bin_edges", 1, 3.0, "series 'a': the edges do not rise"),
+        ("none.bin_edges", 1, NAN, "an edge .* not finite"),
+        ("none.offsets", 1, 5, "series 'b': fewer than two edges of bins"),
+    ):
+        broken = {**arrays, name: arrays[name].copy()}
+        broken[name][i] = x
+        with pytest.raises(tare.ArtifactError, match=why):
+            read(encode(manifest, broken))
+
+
+def test_box_cox_domain():
+    """What is not above 0 is missing, and imputed as what is missing."""
+    manifest, arrays = sample(["standard"])
+    manifest["format"] = 2
+    manifest["features"][0]["scaler"] = {"kind": "box_cox", "standardize": True}
+    arrays["standard.lambda"] = np.array([1.0, 0.0, NAN])
+    s = read(encode(manifest, arrays))
+    z = s.transform([[0.0], [-1.0], [5.5], [NAN]], "a").ravel()
+    assert_ulps(z, [NAN, NAN, 2.0, NAN], 0)
+    assert_ulps(s.inverse_transform([[2.0], [-2.0]], "a").ravel(), [5.5, NAN], 0)
+    manifest["features"][0]["impute"] = {"kind": "constant", "constant": 3.5}
+    assert_ulps(read(encode(manifest, arrays)).transform([[0.0]], "a").ravel(), [1.0], 0)
+    manifest["features"][0]["impute"] = {"kind": "constant", "constant": -3.5}
+    with pytest.raises(tare.ArtifactError, match="outside the domain"):
+        read(encode(manifest, arrays))
 
 
 def test_tables(plain):
@@ -1716,7 +1809,7 @@ def test_only_numpy():
     source = Path(tare.__file__).read_text(encoding="utf-8")
     modules = " ".join(re.findall(r"^ *(?:import|from) ([\w.]+)", source, re.M))
     assert modules == (
-        "tare __future__ argparse hashlib io json math os re struct sys zipfile "
+        "tare __future__ argparse hashlib io json math os re struct sys warnings zipfile "
         "collections.abc typing numpy numpy.typing"
     )
     assert not re.search(r"pickle|np\.load|eval\(|exec\(", source)

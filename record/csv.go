@@ -16,7 +16,8 @@ import (
 // A row is one line. A quote that is not closed in it is a fault of that row
 // alone; see docs/decisions/0001-csv-one-line-one-record.md. An empty cell and
 // NaN are missing values. Numbers are what strconv.ParseFloat reads in decimal,
-// amid blanks, read as it does, with -0 as 0; an infinity is out of range.
+// amid blanks, read as it does, with -0 as 0; an infinity is out of range. A label
+// is any text, with its blanks, that is not empty.
 // Decode allocates no memory, except for a row's first use and a time in a
 // layout of Go's.
 //
@@ -230,8 +231,8 @@ func unquote(dst, cell []byte) []byte {
 
 // cell reads the cell at i and hands it to all that it feeds.
 func (d *CSV) cell(b []byte, i int, t *target) int {
-	if t != nil && t.only() {
-		if n, end := quick(b, i); end > 0 && b[end] == ',' {
+	if t != nil && t.plain {
+		if n, end := quick(b, i); end > 0 && (end == len(b) || b[end] == ',') {
 			d.setNumber(t.features[0], n.float(b[i:end]), Span{int32(i), int32(end)})
 			return end
 		}
@@ -270,7 +271,7 @@ func (d *CSV) unquoted(cell []byte) []byte {
 
 func (d *CSV) feed(t *target, text []byte, span Span) {
 	for _, f := range t.features {
-		d.setFeature(f, bytes.Trim(text, blanks), span)
+		d.setFeature(f, text, span)
 	}
 	if t.series >= 0 {
 		if len(text) == 0 {
@@ -290,6 +291,13 @@ const blanks = " \t"
 
 func (d *CSV) setFeature(f int, text []byte, span Span) {
 	d.row.Spans[f] = span
+	if d.places[f].label >= 0 {
+		if len(text) > 0 {
+			d.setLabel(f, Label{text, TextLabel}, span)
+		}
+		return
+	}
+	text = bytes.Trim(text, blanks)
 	if len(text) == 0 || strings.EqualFold(view(text), "nan") {
 		return
 	}

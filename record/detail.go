@@ -95,6 +95,8 @@ func (r *reader) problem(reason Reason, f fault) string {
 		return r.packedProblem(reason, f)
 	case reason >= BadType && f.note == "" && r.places[f.which].shape != nil:
 		return r.arrayProblem(reason, f)
+	case reason >= BadType && f.note == "" && r.places[f.which].label >= 0:
+		return r.labelProblem(reason, f)
 	case reason == BadSeries && csv:
 		return "an empty cell, want text"
 	case reason == BadSeries:
@@ -109,6 +111,25 @@ func (r *reader) problem(reason Reason, f fault) string {
 		return f.note + " is " + r.kind(f.span) + ", want an object or null"
 	}
 	return r.kind(f.span) + ", want a number or null"
+}
+
+func (r *reader) labelProblem(reason Reason, f fault) string {
+	if reason == BadRange {
+		return fmt.Sprintf("a label of %d bytes, want at most %d", len(r.said(f.span)), schema.MaxLabel)
+	}
+	return r.kind(f.span) + ", want a string, a number, true, false or null"
+}
+
+// said returns what the label at s says.
+func (r *reader) said(s Span) []byte {
+	text := r.value[s.Start:s.End]
+	switch {
+	case text[0] != '"':
+		return text
+	case r.schema.Format == schema.CSV:
+		return unquote(nil, text)
+	}
+	return unescape(nil, text[1:len(text)-1])
 }
 
 // arrayProblem tells of an element of an array, or of the array as a whole.

@@ -22,6 +22,16 @@ type Output struct {
 	// Imputed says per column whether missing values are filled in. CSV with
 	// Replace then adds the columns that the header lacks.
 	Imputed []bool `json:"imputed,omitempty"`
+	// Labels holds per feature the labels of its codes, which are written in their
+	// place. A feature that is a label and has none here is carried as it came.
+	Labels []Codes `json:"-"`
+}
+
+// Codes are the labels of one feature by their codes, all of one kind. What is no
+// code is written as a missing value.
+type Codes struct {
+	Labels []string
+	Kind   LabelKind
 }
 
 // A Value is what an output record consists of.
@@ -106,6 +116,11 @@ func (o Output) withDefaults(s *schema.Schema) Output {
 // there, unless it is to be rounded to Float32. An infinity is written as a
 // missing value.
 func NewEncoder(s *schema.Schema, o Output, header []byte) (Encoder, error) {
+	return encoderOf(s, s, o, header)
+}
+
+// encoderOf returns an encoder to s of rows of the same features.
+func encoderOf(rows, s *schema.Schema, o Output, header []byte) (Encoder, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
@@ -124,9 +139,9 @@ func NewEncoder(s *schema.Schema, o Output, header []byte) (Encoder, error) {
 	case o.Value == Features:
 		return newFeaturesJSON(s, o), nil
 	case csv:
-		return newReplaceCSV(s, o, header)
+		return newReplaceCSV(rows, s, o, header)
 	}
-	return newReplaceJSON(s, o)
+	return newReplaceJSON(rows, s, o)
 }
 
 // writes reports whether a mark is to be written.
@@ -160,6 +175,11 @@ func (o Output) check(s *schema.Schema) error {
 		return fmt.Errorf("output with imputed for %d of %d features, want one each", len(o.Imputed), n)
 	case o.Value != Replace && o.Meta == MetaRemove:
 		return fmt.Errorf("output meta %s needs value %s", o.Meta, Replace)
+	}
+	if err := o.checkLabels(s); err != nil {
+		return err
+	}
+	switch {
 	case o.Value == Replace:
 		return checkReplace(s)
 	case o.Value == Features:
@@ -187,6 +207,22 @@ func (o Output) checkPacked(binary bool) error {
 		return fmt.Errorf("output dtype %s needs value %s: text takes %s or %s", o.Dtype, Vector, Float64, Float32)
 	case integer && o.Missing == MissingNaN:
 		return fmt.Errorf("output dtype %s has no NaN for missing %s, want %s or %s", o.Dtype, o.Missing, MissingZero, MissingMask)
+	}
+	return nil
+}
+
+// checkLabels returns what is wrong with the labels of o.
+func (o Output) checkLabels(s *schema.Schema) error {
+	if o.Labels != nil && len(o.Labels) != len(s.Features) {
+		return fmt.Errorf("output with labels for %d of %d features, want one each", len(o.Labels), len(s.Features))
+	}
+	for i := range s.Features {
+		switch f := &s.Features[i]; {
+		case f.Label && o.Value == Vector:
+			return fmt.Errorf("output value %s of feature %q, which is a label: want value %s or %s", Vector, f.Name, Replace, Features)
+		case !f.Label && o.Labels != nil && o.Labels[i].Labels != nil:
+			return fmt.Errorf("output with labels for feature %q, which is a number: want none", f.Name)
+		}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ type featuresJSON struct {
 }
 
 func newFeaturesJSON(s *schema.Schema, o Output) *featuresJSON {
-	e := &featuresJSON{featurePrinter: newFeaturePrinter(s, o), stamped: o.Meta.writes()}
+	e := &featuresJSON{featurePrinter: o.jsonPrinter(s), stamped: o.Meta.writes()}
 	before := "{"
 	key := func(name string) string {
 		k := string(appendQuoted([]byte(before), name)) + ":"
@@ -49,9 +49,12 @@ func (e *featuresJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark)
 	dst = appendQuoted(append(dst, e.split...), m.Split)
 	for i, key := range e.columns {
 		dst = append(dst, key...)
-		if e.places[i].shape == nil {
-			dst = e.append(dst, y[e.places[i].start])
-		} else {
+		switch at := &e.places[i]; {
+		case at.label >= 0:
+			dst = e.label(dst, i, value, row, y)
+		case at.shape == nil:
+			dst = e.append(dst, y[at.start])
+		default:
 			dst = e.feature(dst, i, y)
 		}
 	}
@@ -63,7 +66,7 @@ func (e *featuresJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark)
 
 // A featuresCSV writes the Value Features as CSV.
 type featuresCSV struct {
-	printer
+	featurePrinter
 	header       []byte
 	series, time bool
 	stamped      bool
@@ -71,7 +74,7 @@ type featuresCSV struct {
 }
 
 func newFeaturesCSV(s *schema.Schema, o Output) *featuresCSV {
-	e := &featuresCSV{printer: o.printer(""), stamped: o.Meta.writes()}
+	e := &featuresCSV{featurePrinter: o.csvPrinter(s), stamped: o.Meta.writes()}
 	var names []string
 	if e.series = s.Series.Written(); e.series {
 		names = append(names, schema.SeriesField)
@@ -104,8 +107,13 @@ func (e *featuresCSV) Append(dst, value []byte, row *Row, y []float64, m *Mark) 
 		dst = append(append(dst, value[row.When.Start:row.When.End]...), ',')
 	}
 	dst = appendCell(dst, m.Split)
-	for _, x := range y {
-		dst = e.append(append(dst, ','), x)
+	for f, x := range y {
+		dst = append(dst, ',')
+		if e.places[f].label >= 0 {
+			dst = e.label(dst, f, value, row, y)
+		} else {
+			dst = e.append(dst, x)
+		}
 	}
 	if e.stamped {
 		e.cell = appendStamp(e.cell[:0], m)

@@ -12,8 +12,9 @@ import (
 // The whole record is checked by RFC 8259 in one pass over its bytes: also what
 // is not read must be valid, in UTF-8, and nested no deeper than the limit. Keys
 // are compared exactly, after their escapes are resolved. A number is read as
-// strconv.ParseFloat reads it, with -0 as 0. Decode allocates no memory, except
-// for a row's first use and a time in a layout of Go's.
+// strconv.ParseFloat reads it, with -0 as 0. A label is a string, or a number or
+// a boolean as it is written. Decode allocates no memory, except for a row's first
+// use and a time in a layout of Go's.
 //
 // A JSON is not safe for concurrent use.
 type JSON struct {
@@ -23,6 +24,8 @@ type JSON struct {
 	turn uint64 // counts the records
 	time string // see topTime
 	key  []byte // holds a key whose escapes were resolved
+
+	decimals int // of the time, see the function
 
 	// Of the array that is read:
 	feature   int
@@ -44,6 +47,7 @@ func NewJSON(s *schema.Schema) (*JSON, error) {
 	}
 	d := &JSON{reader: newReader(s), root: root, time: topTime(s)}
 	d.scan.depth = d.limits.Depth
+	d.decimals, _ = decimals(s.Time.Layout)
 	return d, nil
 }
 
@@ -137,6 +141,13 @@ func (d *JSON) member(b []byte, i int, k *key, depth int) int {
 			d.setNumber(k.features[0], n.float(b[i:end]), Span{int32(i), int32(end)})
 		}
 		return end
+	case k.ticks && isNumber(b[i]):
+		n, end := d.scan.number(b, i)
+		if end >= 0 {
+			nanos, ok := n.units(d.decimals)
+			d.setInstant(nanos, ok, Span{int32(i), int32(end)})
+		}
+		return end
 	case k.array && b[i] == '[':
 		return d.array(b, i, k.features[0], depth)
 	case k.below == nil:
@@ -173,8 +184,12 @@ func (d *JSON) leaf(b []byte, i int, k *key, depth int) int {
 }
 
 func (d *JSON) setFeature(f int, value []byte, span Span, depth int) {
-	array := d.places[f].shape != nil
+	at := &d.places[f]
+	array := at.shape != nil
 	switch {
+	case at.label >= 0:
+		d.label(f, value, span)
+		return
 	case array && value[0] == '[':
 		d.array(d.value, int(span.Start), f, depth)
 		return
@@ -186,6 +201,24 @@ func (d *JSON) setFeature(f int, value []byte, span Span, depth int) {
 		d.setBad(BadType, f, span, "")
 	}
 	d.row.Spans[f] = span
+}
+
+// label takes a string, or the text of a number or a boolean, as the label of
+// feature f.
+func (d *JSON) label(f int, value []byte, span Span) {
+	switch c := value[0]; {
+	case c == '"':
+		d.setLabel(f, Label{d.content(value), TextLabel}, span)
+	case isNumber(c):
+		d.setLabel(f, Label{value, NumberLabel}, span)
+	case c == 't' || c == 'f':
+		d.setLabel(f, Label{value, BoolLabel}, span)
+	default:
+		d.row.Spans[f] = span
+		if c != 'n' {
+			d.setBad(BadType, f, span, "")
+		}
+	}
 }
 
 // name returns the series name that value is: a string or an integer. It is nil

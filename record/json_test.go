@@ -280,6 +280,11 @@ func compare(t testing.TB, d *JSON, row *Row, value []byte) {
 			t.Fatalf("%q: number %d is %v, want %v", value, i, x, want.numbers[i])
 		}
 	}
+	for i, l := range row.Labels {
+		if w := want.labels[i]; l.Kind != w.Kind || string(l.Text) != string(w.Text) {
+			t.Fatalf("%q: label %d is %q (%d), want %q (%d)", value, i, l.Text, l.Kind, w.Text, w.Kind)
+		}
+	}
 	d.AcceptStamped = false
 	if want.stamped && d.Decode(row, inFile(value)) != Stamped {
 		t.Fatalf("%q: not refused for its stamp", value)
@@ -306,8 +311,8 @@ func TestPriority(t *testing.T) {
 		BadRange:  {rest: `,"é":1e999`},
 	}
 	var row Row
-	for first := TooLarge; first < NumReasons; first++ {
-		for second := first; second < NumReasons; second++ {
+	for first := TooLarge; first <= BadRange; first++ {
+		for second := first; second <= BadRange; second++ {
 			if first == TooLarge && second == BadSeries || first == BadTime && second == Skew {
 				continue // a series, or a time, is not both
 			}

@@ -14,6 +14,9 @@ type target struct {
 	series   int   // index in Series.Fields, or -1
 	time     bool
 	stamp    bool
+	plain    bool // it feeds one feature that is a single number, and nothing else
+	array    bool // it feeds one feature that is an array, and nothing else
+	ticks    bool // it feeds the time, in a layout that is a number, and nothing else
 }
 
 // only reports whether the field feeds one feature and nothing else.
@@ -48,6 +51,15 @@ func targets(s *schema.Schema) []*target {
 		at(s.Time.Field).time = true
 	}
 	at(schema.StampField).stamp = true
+	_, number := decimals(s.Time.Layout)
+	for _, t := range all {
+		t.ticks = number && t.time && len(t.features) == 0 && t.series < 0 && !t.stamp
+		if t.only() {
+			f := &s.Features[t.features[0]]
+			t.array = f.Shape != nil
+			t.plain = !t.array && !f.Label
+		}
+	}
 	return all
 }
 
@@ -57,8 +69,6 @@ type key struct {
 	name  string
 	path  string  // of all names down to this
 	quote string  // name as JSON text with the colon: `"name":`
-	plain bool    // it feeds one feature that is a single number, and nothing else
-	array bool    // it feeds one feature that is an array, and nothing else
 	below *branch // the object under this name; then the target is empty
 	seen  uint64  // the turn in which the key occurred last
 	after *key    // what followed it in the last record
@@ -78,7 +88,7 @@ type branch struct {
 func tree(s *schema.Schema) (*branch, error) {
 	root := newBranch()
 	for _, t := range targets(s) {
-		if err := root.plant(t, s); err != nil {
+		if err := root.plant(t); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +97,7 @@ func tree(s *schema.Schema) (*branch, error) {
 
 func newBranch() *branch { return &branch{byName: map[string]*key{}} }
 
-func (b *branch) plant(t *target, s *schema.Schema) error {
+func (b *branch) plant(t *target) error {
 	path, err := schema.Path(t.field)
 	if err != nil {
 		return err
@@ -111,10 +121,6 @@ func (b *branch) plant(t *target, s *schema.Schema) error {
 		return fmt.Errorf("field %q holds other fields that are read: want one of them", t.field)
 	}
 	k.target, k.path = *t, t.field
-	if t.only() {
-		k.array = s.Features[t.features[0]].Shape != nil
-		k.plain = !k.array
-	}
 	return nil
 }
 

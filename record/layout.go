@@ -11,23 +11,30 @@ import (
 type layout struct {
 	places []place // per feature
 	arrays []int   // the features that have a shape
+	labels int     // how many features are labels
 }
 
 // A place holds the numbers from start to end of a row: an array of that shape,
-// or one number, which has none.
+// or one number, which has none. A label has one number, too, and its index in
+// Row.Labels, which is else -1.
 type place struct {
 	start, end int
 	shape      []int
+	label      int
 }
 
 func newLayout(s *schema.Schema) (l layout) {
 	at := 0
 	for i := range s.Features {
 		f := &s.Features[i]
-		l.places = append(l.places, place{at, at + f.Size(), f.Shape})
+		l.places = append(l.places, place{at, at + f.Size(), f.Shape, -1})
 		at += f.Size()
 		if f.Shape != nil {
 			l.arrays = append(l.arrays, i)
+		}
+		if f.Label {
+			l.places[i].label = l.labels
+			l.labels++
 		}
 	}
 	return l
@@ -40,7 +47,7 @@ func (l *layout) of(f int, numbers []float64) []float64 {
 	return numbers[l.places[f].start:l.places[f].end]
 }
 
-// unsetSingles makes the features missing that are single numbers.
+// unsetSingles makes the features missing that have no shape.
 func (l *layout) unsetSingles(numbers []float64) {
 	if len(l.arrays) == 0 {
 		unset(numbers)

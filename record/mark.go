@@ -84,9 +84,10 @@ const (
 	UnknownSeries                   // the series was not learned
 	OutOfRange                      // a value lies outside of what was learned
 	Imputed                         // a missing value was filled in
+	UnknownLabel                    // a label is none of the categories
 )
 
-var flagNames = [...]string{"late", "unknown_series", "out_of_range", "imputed"}
+var flagNames = [...]string{"late", "unknown_series", "out_of_range", "imputed", "unknown_label"}
 
 // Append appends the names of the flags, joined by commas.
 func (f Flags) Append(dst []byte) []byte {

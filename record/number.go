@@ -53,42 +53,72 @@ func eight(w uint64) uint64 {
 	return (w&mask*(100+1000000<<32) + w>>16&mask*(1+10000<<32)) >> 32
 }
 
-// usual reads a number without a sign that is written as most are: one to seven
-// digits, then perhaps a point and a fraction. It returns an end of 0 for any
-// other, also for what is no number and for the last of b.
+// usual reads a number without a sign that is written as most are: one to fifteen
+// digits, or up to seven, a point and a fraction. It returns an end of 0 for any
+// other, also for what is no number, and where b has fewer than eight bytes.
+//
+// What follows the number cannot be looked at before its end is known: so that is
+// found first, from both words at once, by the places of what are no digits.
 func usual(b []byte, i int) (mant uint64, exp, end int) {
-	if i+8 >= len(b) {
+	if len(b) < 8 {
 		return 0, 0, 0
 	}
-	w := binary.LittleEndian.Uint64(b[i:]) ^ '0'*ones
-	whole := run(w)
-	if whole == 0 || whole == 64 || w&0xff == 0 && whole > 8 {
+	w, v := word(b, i)^'0'*ones, word(b, i+8)^'0'*ones
+	stops := others(w)
+	whole := bits.TrailingZeros64(stops) &^ 7
+	if whole == 0 || w&0xff == 0 && whole > 8 {
 		return 0, 0, 0
 	}
-	n := whole
-	end = i + n/8
-	if b[end] == '.' {
-		before := uint64(1)<<whole - 1
-		w = w&before | w>>8&^before | 0xff<<56 // without the point
-		n = run(w)
+	n := whole // eight times the digits
+	switch {
+	case whole == 64:
+		whole += bits.TrailingZeros64(others(v)) &^ 7
+		n, end = whole, i+whole/8
+		if end == i+16 || end < len(b) && b[end] == '.' {
+			return 0, 0, 0
+		}
+	case byte(w>>whole) == '.'^'0':
+		if stops &= stops - 1; stops != 0 {
+			n = bits.TrailingZeros64(stops)&^7 - 8
+		} else {
+			n = bits.TrailingZeros64(others(v))&^7 + 56
+		}
 		end = i + n/8 + 1
+		before := uint64(1)<<whole - 1
+		w, v = w&before|w>>8&^before|v<<56, v>>8 // without the point
+	default:
+		end = i + n/8
 	}
-	mant = eight(w << (64 - n))
-	if end == i+8 { // all of w was used
+	if mant = eight(w << ((64 - n) & 63)); n > 64 {
+		mant = eight(w)*tens[n/8-8] + eight(v<<((128-n)&63))
+	}
+	if end == i+16 { // all of w and v was used
 		mant, end = digits(b, end, mant)
 		n = 8 * (end - i - 1)
 	}
-	if end >= len(b) || b[end-1] == '.' || b[end]|' ' == 'e' || n > 8*maxDigits {
+	if n > 8*maxDigits || b[end-1] == '.' || end < len(b) && b[end]|' ' == 'e' {
 		return 0, 0, 0
 	}
 	return mant, (whole - n) / 8, end
 }
 
+// word returns eight bytes from b[i] on, with zeros behind the end of b, which
+// has eight at least.
+func word(b []byte, i int) uint64 {
+	if i+8 <= len(b) {
+		return binary.LittleEndian.Uint64(b[i:])
+	}
+	return binary.LittleEndian.Uint64(b[len(b)-8:]) >> (8 * uint(i+8-len(b)))
+}
+
+// others sets the highest bit of bytes of w that are not 0 to 9, which were no
+// digits before '0' was taken off. It is right up to the first one, and up to the
+// second where that was a point; what it says of bytes behind means nothing.
+func others(w uint64) uint64 { return (w + 0x76*ones | w) & highs }
+
 // run returns eight times the number of bytes at the low end of w that are 0 to
 // 9, which were digits before '0' was taken off.
-func run(w uint64) int {
-	return bits.TrailingZeros64((w+0x76*ones|w)&highs) &^ 7
-}
+func run(w uint64) int { return bits.TrailingZeros64(others(w)) &^ 7 }
 
 // fraction reads what may follow the whole digits b[start:i] of a number, a
 // fraction and an exponent, and returns the index behind it, or the one's

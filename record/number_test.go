@@ -251,6 +251,37 @@ func TestDigits(t *testing.T) {
 	}
 }
 
+// TestUsual holds the reading of usual numbers against that of any, whatever stands
+// behind them.
+func TestUsual(t *testing.T) {
+	const bytes = "00123456789999..eE-+,} \x80\xff"
+	r := random(t)
+	read := 0
+	for range rounds(300_000) {
+		b := make([]byte, r.IntN(28))
+		for i := range b {
+			b[i] = bytes[r.IntN(len(bytes))]
+			if r.IntN(4) > 0 {
+				b[i] = '0' + byte(r.IntN(10))
+			}
+		}
+		i := r.IntN(len(b) + 1)
+		mant, exp, end := usual(b, i)
+		if end == 0 {
+			continue
+		}
+		read++
+		var s scanner
+		want, wantEnd := s.anyNumber(b, i, false)
+		if got := (decimal{mant: mant, exp: exp}); got != want || end != wantEnd {
+			t.Fatalf("%q from %d: got %v up to %d, want %v up to %d (%s)", b, i, got, end, want, wantEnd, s.want)
+		}
+	}
+	if read < 100_000 {
+		t.Errorf("only %d were read", read)
+	}
+}
+
 func BenchmarkParse(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 2))
 	texts := make([][]byte, 1024)

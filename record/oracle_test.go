@@ -20,6 +20,7 @@ type oracle struct {
 	time    int64
 	timed   bool
 	numbers []float64
+	labels  []Label
 	bad     int
 	stamped bool
 }
@@ -59,7 +60,7 @@ func consult(s *schema.Schema, value []byte) oracle {
 		f := &s.Features[i]
 		numbers := o.numbers[start : start+f.Size()]
 		start += f.Size()
-		reasons := o.feature(numbers, f.Shape, root, path(f.Field))
+		reasons := o.feature(numbers, f, root)
 		if slices.Contains(reasons, BadShape) {
 			for k := range numbers {
 				numbers[k] = math.NaN()
@@ -218,8 +219,11 @@ func (o *oracle) clock(s *schema.Schema, root *node) bool {
 }
 
 // feature sets the numbers of a feature and returns all that is wrong with it.
-func (o *oracle) feature(numbers []float64, shape []int, root *node, path []string) []Reason {
-	n, barrier := root.at(path)
+func (o *oracle) feature(numbers []float64, f *schema.Feature, root *node) []Reason {
+	n, barrier := root.at(path(f.Field))
+	if f.Label {
+		o.labels = append(o.labels, Label{})
+	}
 	switch {
 	case n == nil && (barrier == nil || barrier.kind == 'n'):
 		return nil
@@ -227,12 +231,31 @@ func (o *oracle) feature(numbers []float64, shape []int, root *node, path []stri
 		return []Reason{BadType}
 	case n.kind == 'n':
 		return nil
-	case shape == nil:
+	case f.Label:
+		return n.label(&numbers[0], &o.labels[len(o.labels)-1])
+	case f.Shape == nil:
 		return n.number(&numbers[0])
 	case n.kind != '[':
 		return []Reason{BadType}
 	}
-	return n.array(numbers, shape)
+	return n.array(numbers, f.Shape)
+}
+
+// label sets l, and x to 0, unless n is no label.
+func (n *node) label(x *float64, l *Label) []Reason {
+	kind, ok := map[byte]LabelKind{'"': TextLabel, '0': NumberLabel, 't': BoolLabel, 'f': BoolLabel}[n.kind]
+	text := n.text
+	if kind == BoolLabel {
+		text = strconv.FormatBool(n.kind == 't')
+	}
+	switch {
+	case !ok:
+		return []Reason{BadType}
+	case len(text) > schema.MaxLabel:
+		return []Reason{BadRange}
+	}
+	*x, *l = 0, Label{[]byte(text), kind}
+	return nil
 }
 
 // array sets numbers to the elements of n and returns all that is wrong with

@@ -52,21 +52,31 @@ func (p printer) nest(dst []byte, y []float64, shape []int) []byte {
 // read as x.
 func (p printer) keeps(x, y float64) bool { return x == y && !p.single }
 
-// A featurePrinter writes the values of features as JSON.
+// A featurePrinter writes the values of features.
 type featurePrinter struct {
 	printer
 	layout
+	words [][]string // see Output.words
 }
 
-func newFeaturePrinter(s *schema.Schema, o Output) featurePrinter {
-	return featurePrinter{o.printer("null"), newLayout(s)}
+// jsonPrinter returns what writes features of s as JSON.
+func (o Output) jsonPrinter(s *schema.Schema) featurePrinter {
+	return featurePrinter{o.printer("null"), newLayout(s), o.words(s, jsonWord)}
 }
 
-// feature appends a feature of the numbers y: one, or an array, which is null if
-// all of it is missing. Where a single number is likely, append is quicker.
+// csvPrinter returns what writes features of s as cells.
+func (o Output) csvPrinter(s *schema.Schema) featurePrinter {
+	return featurePrinter{o.printer(""), newLayout(s), o.words(s, csvWord)}
+}
+
+// feature appends a feature of the numbers y: one, the code of a label, or an
+// array, which is null if all of it is missing. Where a single number is likely,
+// append is quicker.
 func (p *featurePrinter) feature(dst []byte, f int, y []float64) []byte {
 	at := &p.places[f]
 	switch {
+	case at.label >= 0:
+		return p.word(dst, f, y[at.start])
 	case at.shape == nil:
 		return p.append(dst, y[at.start])
 	case !p.any(f, y):

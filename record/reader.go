@@ -58,8 +58,8 @@ func newReader(s *schema.Schema) reader {
 // looked at.
 func (r *reader) begin(row *Row, m *Message) bool {
 	value := m.Value
-	if width, n := r.width(), len(r.places); len(row.Numbers) != width || len(row.Spans) != n {
-		row.Numbers, row.Spans = make([]float64, width), make([]Span, n)
+	if width, n := r.width(), len(r.places); len(row.Numbers) != width || len(row.Spans) != n || len(row.Labels) != r.labels {
+		row.Numbers, row.Spans, row.Labels = make([]float64, width), make([]Span, n), make([]Label, r.labels)
 	}
 	row.Series, row.Artifact = nil, nil
 	row.Time, row.Timed, row.Bad = 0, false, 0
@@ -69,6 +69,7 @@ func (r *reader) begin(row *Row, m *Message) bool {
 		r.filled[f] = false
 	}
 	clear(row.Spans)
+	clear(row.Labels)
 	clear(r.names)
 	r.row, r.m, r.value, r.text, r.found = row, m, value, r.text[:0], 0
 	if len(value) > r.limits.Value {
@@ -156,6 +157,17 @@ func (r *reader) setNumber(f int, x float64, span Span) {
 	}
 }
 
+// setLabel takes l as the value of feature f.
+func (r *reader) setLabel(f int, l Label, span Span) {
+	r.row.Spans[f] = span
+	if len(l.Text) > schema.MaxLabel {
+		r.setBad(BadRange, f, span, "")
+		return
+	}
+	r.row.Numbers[r.places[f].start] = 0
+	r.row.Labels[r.places[f].label] = l
+}
+
 // largest returns the greatest magnitude that a number may have.
 func (r *reader) largest() float64 {
 	if r.AnyMagnitude {
@@ -193,9 +205,14 @@ func (r *reader) setStamp(span Span) {
 
 // setTime takes text as the event time.
 func (r *reader) setTime(text []byte, span Span) {
-	r.row.When = span
-	r.row.Time, r.row.Timed = ParseTime(r.schema.Time.Layout, text)
-	if !r.row.Timed {
+	nanos, ok := ParseTime(r.schema.Time.Layout, text)
+	r.setInstant(nanos, ok, span)
+}
+
+// setInstant takes what was read as the event time, if it is one.
+func (r *reader) setInstant(nanos int64, ok bool, span Span) {
+	r.row.When, r.row.Time, r.row.Timed = span, nanos, ok
+	if !ok {
 		r.add(BadTime, span, 0, "")
 	}
 }

@@ -24,7 +24,8 @@ type Row struct {
 	Series  []byte
 	Time    int64     // event time in nanoseconds since 1970, where Timed
 	Timed   bool      // the event time could be read
-	Numbers []float64 // in schema order, all those of an array one behind the other, row-major; NaN is missing
+	Numbers []float64 // in schema order, all those of an array one behind the other, row-major; NaN is missing, a label that is there 0
+	Labels  []Label   // of the features that are labels, in schema order
 	Spans   []Span    // per feature, its bytes in the value, of an array all; null has a span and NaN
 	When    Span      // the event time's bytes in the value, with the quotes of a string
 	Stamp   Span      // the bytes of the _tare member's value, or of the _tare cell
@@ -33,6 +34,25 @@ type Row struct {
 	Artifact []byte
 	Bad      int // values taken as missing because of schema.Missing; an array of a wrong shape is one
 }
+
+// A Label is the value of a feature that stands for a category.
+type Label struct {
+	// Text is what a string says, without quotes and escapes, or how a number or a
+	// boolean is written. It may be empty.
+	Text []byte
+	Kind LabelKind
+}
+
+// A LabelKind is how a label is written. CSV knows TextLabel alone.
+type LabelKind uint8
+
+// The kinds of labels.
+const (
+	NoLabel     LabelKind = iota // the label is missing
+	TextLabel                    // a string, or a cell
+	NumberLabel                  // a number
+	BoolLabel                    // true or false
+)
 
 // A Span is a range of bytes in a record's value. The zero Span is absent.
 type Span struct{ Start, End int32 }
@@ -80,11 +100,12 @@ const (
 	Skew             // the event time is further ahead of the record's timestamp than schema.Time allows
 	BadType          // a feature value, or an element of an array, is neither a number nor null
 	BadShape         // an array is longer, shorter or nested otherwise than its shape, or a binary value has another number of bytes
-	BadRange         // a feature value is infinite or beyond schema.MaxMagnitude
+	BadRange         // a feature value is infinite or beyond schema.MaxMagnitude, or a label longer than schema.MaxLabel
+	BadLabel         // a label is none of the categories and is not to be encoded: no decoder says so
 	NumReasons
 )
 
-var reasons = [NumReasons]string{"ok", "too_large", "stamped", "syntax", "duplicate", "series", "time", "skew", "type", "shape", "range"}
+var reasons = [NumReasons]string{"ok", "too_large", "stamped", "syntax", "duplicate", "series", "time", "skew", "type", "shape", "range", "label"}
 
 // String returns the name used in counters, logs and dead letters.
 func (r Reason) String() string { return reasons[r] }

@@ -10,21 +10,27 @@ import (
 // A replaceJSON writes the Value Replace as JSON.
 type replaceJSON struct {
 	featurePrinter
-	meta   Meta
-	tops   []string // per feature `"key":` if it is a member of the record itself
-	nested []int    // the other features
-	grafts *grafter
-	edits  []Span // per feature its value, and last the mark, if it is to change; zero: none
-	order  []int  // indexes of edits, as they stood in the last record
+	rows     layout // of the rows that come
+	meta     Meta
+	tops     []string // per feature `"key":` if it is a member of the record itself
+	nested   []int    // the other features
+	carriers []int    // the features that are carried
+	grafts   *grafter
+	edits    []Span // per feature its value, and last the mark, if it is to change; zero: none
+	order    []int  // indexes of edits, as they stood in the last record
 }
 
-func newReplaceJSON(s *schema.Schema, o Output) (*replaceJSON, error) {
+// newReplaceJSON returns an encoder to s of rows of the same features.
+func newReplaceJSON(rows, s *schema.Schema, o Output) (*replaceJSON, error) {
 	n := len(s.Features)
-	e := &replaceJSON{featurePrinter: newFeaturePrinter(s, o), meta: o.Meta, tops: make([]string, n), edits: make([]Span, n+1)}
+	e := &replaceJSON{featurePrinter: o.jsonPrinter(s), rows: newLayout(rows), meta: o.Meta, tops: make([]string, n), edits: make([]Span, n+1)}
 	for i := range n + 1 {
 		e.order = append(e.order, i)
 	}
 	for i, f := range s.Features {
+		if e.carried(i) {
+			e.carriers = append(e.carriers, i)
+		}
 		path, err := schema.Path(f.Field)
 		if err != nil {
 			return nil, err
@@ -36,7 +42,7 @@ func newReplaceJSON(s *schema.Schema, o Output) (*replaceJSON, error) {
 		}
 	}
 	var err error
-	e.grafts, err = newGrafter(s)
+	e.grafts, err = newGrafter(rows)
 	return e, err
 }
 
@@ -59,11 +65,11 @@ func (e *replaceJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark) 
 			dst = e.remark(append(dst, value[from:at.Start]...), m)
 		default:
 			p := &e.places[f]
-			if e.keeps(row.Numbers[p.start], y[p.start]) && e.keepsAll(f, row, y) {
+			if e.keeps(row.Numbers[e.rows.places[f].start], y[p.start]) && e.keepsAll(f, row, y) {
 				continue
 			}
-			dst = append(dst, value[from:at.Start]...)
-			if p.shape == nil {
+			dst = appendGap(dst, value, from, at.Start)
+			if p.shape == nil && p.label < 0 {
 				dst = e.append(dst, y[p.start])
 			} else {
 				dst = e.feature(dst, f, y)
@@ -84,6 +90,17 @@ func (e *replaceJSON) Append(dst, value []byte, row *Row, y []float64, m *Mark) 
 	return append(dst, value[brace:]...)
 }
 
+// appendGap appends b[from:to], what stands between two numbers. Up to 16 bytes
+// are copied with some that lie behind, which is quicker than memmove.
+func appendGap(dst, b []byte, from, to int32) []byte {
+	n, size := len(dst), int(to-from)
+	if size > 16 || len(b)-int(from) < 16 || cap(dst)-n < 16 {
+		return append(dst, b[from:to]...)
+	}
+	*(*[16]byte)(dst[n : n+16]) = [16]byte(b[from:])
+	return dst[:n+size]
+}
+
 // remark appends the mark in the place of one that was there.
 func (e *replaceJSON) remark(dst []byte, m *Mark) []byte {
 	if e.meta == MetaRemove {
@@ -92,9 +109,10 @@ func (e *replaceJSON) remark(dst []byte, m *Mark) []byte {
 	return appendStamp(dst, m)
 }
 
-// keepsAll reports whether all numbers of feature f are as they are in the record.
+// keepsAll reports whether all numbers of feature f are as they are in the record,
+// where none stands for a label.
 func (e *replaceJSON) keepsAll(f int, row *Row, y []float64) bool {
-	return slices.Equal(e.of(f, row.Numbers), e.of(f, y))
+	return e.rows.places[f].label < 0 && e.places[f].label < 0 && slices.Equal(e.rows.of(f, row.Numbers), e.of(f, y))
 }
 
 // lacksNested tells the grafter which nested features are lacking: absent from the
@@ -110,6 +128,9 @@ func (e *replaceJSON) lacksNested(row *Row, y []float64) (some bool) {
 // arrange says what changes in value, and sorts it.
 func (e *replaceJSON) arrange(value []byte, row *Row) {
 	n := copy(e.edits, row.Spans)
+	for _, f := range e.carriers {
+		e.edits[f] = Span{}
+	}
 	switch {
 	case row.Stamp == (Span{}) || e.meta == MetaNone:
 		e.edits[n] = Span{}
@@ -144,12 +165,13 @@ func comma(dst []byte) []byte {
 
 // A replaceCSV writes the Value Replace as CSV.
 type replaceCSV struct {
-	printer
+	featurePrinter
 	meta   Meta
 	header []byte
-	cells  []int // features by their column, and markCell
-	added  []int // features that get a column at the end
-	mark   int   // the column of the mark, or -1
+	cells  []int  // features by their column, unless they are carried, and markCell
+	added  []int  // features that get a column at the end
+	labels []bool // per feature: it is a label, or was one
+	mark   int    // the column of the mark, or -1
 	text   []byte
 	scan   scanner
 }
@@ -157,19 +179,23 @@ type replaceCSV struct {
 // markCell stands among the features of replaceCSV for the mark.
 const markCell = -1
 
-func newReplaceCSV(s *schema.Schema, o Output, header []byte) (*replaceCSV, error) {
+// newReplaceCSV returns an encoder to s of rows of the same features.
+func newReplaceCSV(rows, s *schema.Schema, o Output, header []byte) (*replaceCSV, error) {
 	d, err := NewCSV(s, header)
 	if err != nil {
 		return nil, err
 	}
-	e := &replaceCSV{printer: o.printer(""), meta: o.Meta, mark: -1}
+	e := &replaceCSV{featurePrinter: o.csvPrinter(s), meta: o.Meta, mark: -1}
+	for f := range s.Features {
+		e.labels = append(e.labels, rows.Features[f].Label || s.Features[f].Label)
+	}
 	for i, t := range d.columns {
 		switch {
 		case t == nil:
 		case t.stamp:
 			e.mark = i
 			e.cells = append(e.cells, markCell)
-		case len(t.features) > 0:
+		case len(t.features) > 0 && !e.carried(t.features[0]):
 			e.cells = append(e.cells, t.features[0])
 		}
 	}
@@ -209,7 +235,7 @@ func (e *replaceCSV) Append(dst, value []byte, row *Row, y []float64, m *Mark) [
 	line := trimReturn(value)
 	start, from := len(dst), int32(0)
 	for _, f := range e.cells {
-		if f == markCell && e.meta == MetaNone || f != markCell && e.keeps(row.Numbers[f], y[f]) {
+		if f == markCell && e.meta == MetaNone || f != markCell && e.keeps(row.Numbers[f], y[f]) && !e.labels[f] {
 			continue
 		}
 		at := e.cell(line, row, f)
@@ -217,14 +243,14 @@ func (e *replaceCSV) Append(dst, value []byte, row *Row, y []float64, m *Mark) [
 		from = at.End
 		switch {
 		case f != markCell:
-			dst = e.append(dst, y[f])
+			dst = e.feature(dst, f, y)
 		case e.meta != MetaRemove:
 			dst = e.stamp(dst, m)
 		}
 	}
 	dst = append(dst, line[from:]...)
 	for _, f := range e.added {
-		dst = e.append(append(dst, ','), y[f])
+		dst = e.feature(append(dst, ','), f, y)
 	}
 	if e.mark < 0 && e.meta.writes() {
 		dst = e.stamp(append(dst, ','), m)

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -14,6 +15,7 @@ import (
 type rewriter struct {
 	replaceJSON
 	decoder *JSON    // of what is left of a record; its verdict matters for duplicates alone
+	stays   []int    // per feature that of the record which it is, or -1
 	gone    []int    // features of the record that are cut out
 	news    []string // `"key":` of those that come in place of others
 	olds    [][]int  // the features that each of news comes in place of
@@ -28,25 +30,32 @@ type rewriter struct {
 // writes them as Replace does with the features of to: those of the same name in
 // the place of the old ones, others at the end of the object that should hold
 // them, unless all of them is missing. What only from has is cut out. Both are
-// JSON.
+// JSON, unless from and to have the same features and differ in which of them are
+// labels. header is the header line of a CSV input.
+//
+// A feature may be a label in one of them and numbers in the other. It is always
+// written anew.
 //
 // InPlaceOf names the features of from that a feature comes in the place of: it is
 // null where one of them is in the record and it is missing. It must be a member of
 // the record itself, where it takes the place of what has its name.
-func NewRewriter(from, to *schema.Schema, o Output, inPlaceOf map[string][]string) (Encoder, error) {
+func NewRewriter(from, to *schema.Schema, o Output, header []byte, inPlaceOf map[string][]string) (Encoder, error) {
+	o.Columns = nil
+	if o.Value = cmp.Or(o.Value, Replace); o.Value != Replace {
+		return nil, fmt.Errorf("output value %s, want %s", o.Value, Replace)
+	}
+	if sameFields(from, to) {
+		return encoderOf(from, to, o, header)
+	}
 	if from.Format != schema.JSON || to.Format != schema.JSON {
 		return nil, fmt.Errorf("output value %s of %s records with other features, want %s or %s", Replace, to.Format, Features, Vector)
 	}
-	o.Columns, o.Imputed = nil, nil
+	o.Imputed = nil
 	encoder, err := NewEncoder(to, o, nil)
 	if err != nil {
 		return nil, err
 	}
-	replace, ok := encoder.(*replaceJSON)
-	if !ok {
-		return nil, fmt.Errorf("output value %s, want %s", o.Value, Replace)
-	}
-	e := &rewriter{replaceJSON: *replace}
+	e := &rewriter{replaceJSON: *encoder.(*replaceJSON)}
 	if e.decoder, err = NewJSON(&schema.Schema{Format: to.Format, Features: to.Features,
 		Limits: schema.Limits{Value: math.MaxInt32, Depth: 10000}}); err != nil {
 		return nil, err
@@ -57,6 +66,7 @@ func NewRewriter(from, to *schema.Schema, o Output, inPlaceOf map[string][]strin
 		}
 	}
 	for i := range to.Features {
+		e.stays = append(e.stays, slices.IndexFunc(from.Features, func(f schema.Feature) bool { return sameField(f, to.Features[i]) }))
 		old := inPlaceOf[to.Features[i].Name]
 		if len(old) == 0 {
 			continue
@@ -70,6 +80,14 @@ func NewRewriter(from, to *schema.Schema, o Output, inPlaceOf map[string][]strin
 	return e, nil
 }
 
+// sameFields reports whether two schemas have the same features in the same
+// fields, whatever these hold.
+func sameFields(a, b *schema.Schema) bool {
+	return a.Format == b.Format && slices.EqualFunc(a.Features, b.Features, sameField)
+}
+
+func sameField(f, g schema.Feature) bool { return f.Name == g.Name && f.Field == g.Field }
+
 // named returns the feature of a name, or -1.
 func named(features []schema.Feature, name string) int {
 	return slices.IndexFunc(features, func(f schema.Feature) bool { return f.Name == name })
@@ -81,6 +99,7 @@ func (e *rewriter) Append(dst, value []byte, row *Row, y []float64, m *Mark) []b
 		e.cut(value, row)
 		e.decode()
 	}
+	e.hide(row)
 	return e.replaceJSON.Append(dst, e.value, &e.row, y, m)
 }
 
@@ -100,6 +119,16 @@ func (e *rewriter) makeRoom(row *Row) {
 func (e *rewriter) decode() Reason {
 	e.message.Value = e.value
 	return e.decoder.Decode(&e.row, &e.message)
+}
+
+// hide makes absent what is absent from row, which may say so of a feature that is
+// to stay as it is.
+func (e *rewriter) hide(row *Row) {
+	for i, f := range e.stays {
+		if f >= 0 && row.Spans[f] == (Span{}) {
+			e.row.Spans[i] = Span{}
+		}
+	}
 }
 
 // present reports whether one of some features is in the record.

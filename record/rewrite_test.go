@@ -16,11 +16,11 @@ func TestRewriter(t *testing.T) {
 	raw.Features[2].Field = `y"`
 	written := &schema.Schema{Format: schema.JSON, Features: []schema.Feature{
 		{Name: "t", Field: "t"}, {Name: "g", Field: "g", Shape: []int{2}}}}
-	there, err := NewRewriter(raw, written, Output{Meta: MetaNone}, map[string][]string{"g": {"x", "y", "z"}})
+	there, err := NewRewriter(raw, written, Output{Meta: MetaNone}, nil, map[string][]string{"g": {"x", "y", "z"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := NewRewriter(written, raw, Output{Meta: MetaRemove}, nil)
+	back, err := NewRewriter(written, raw, Output{Meta: MetaRemove}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestRewriter(t *testing.T) {
 	b(`{"g":[6,7],"t":5,"_tare":{"artifact":"0"}}`, `{"t":1,"imu":{"x":2},"y\"":3,"z":4}`, 1, 2, 3, 4)
 	b(`{"t":5,"g":null}`, `{"t":1}`, 1, nan, nan, nan)
 
-	if _, err := NewRewriter(&schema.Schema{Format: schema.CSV}, written, Output{}, nil); err == nil || !strings.Contains(err.Error(), "want features or vector") {
+	if _, err := NewRewriter(&schema.Schema{Format: schema.CSV}, written, Output{}, nil, nil); err == nil || !strings.Contains(err.Error(), "want features or vector") {
 		t.Errorf("csv: %v", err)
 	}
 }

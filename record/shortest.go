@@ -20,7 +20,7 @@ func appendNumber(dst []byte, x float64) []byte {
 		return strconv.AppendInt(dst, int64(x), 10)
 	}
 	digits, places := shortest(abs)
-	return appendFixed(dst, x < 0, digits, places)
+	return appendFixed(dst, int(math.Float64bits(x)>>63), digits, places)
 }
 
 // appendAny appends x, which is a float of so many bits, by the rules of
@@ -43,7 +43,7 @@ func appendAny(dst []byte, x float64, bits int) []byte {
 }
 
 // shortest returns the shortest decimal digits·10^-places that reads back as x,
-// which is not an integer and between 1e-6 and 2^53.
+// which is not an integer and between 1e-6 and 2^53. digits may end in zeros.
 //
 // x = c·2^q, and all numbers less than 2^q/2 away from it read back as x; exactly
 // that far away is none with few enough decimal places. For 10^-k < 2^q < 10^(1-k)
@@ -53,77 +53,67 @@ func appendAny(dst []byte, x float64, bits int) []byte {
 // of two has nearer neighbours below, but is itself a multiple of 10^(1-k). Here
 // 5^k is small enough to do all this exactly, in units of 10^-k/2^shift: x is
 // 2c·5^k of them, and 2^q/2 is 5^k.
+//
+// Both are computed and one is taken, without a branch: no processor can foretell
+// which it will be. That, here and in appendFixed, takes a quarter off the time.
 func shortest(x float64) (digits uint64, places int) {
 	b := math.Float64bits(x)
 	c, q := b&(1<<52-1)|1<<52, int(b>>52)-1075
 	k := (4095 - 1233*q) >> 12 // -q·log10(2), rounded up
 	shift := uint(1 - q - k)
 	hi, lo := bits.Mul64(2*c, fives[k])
-	digits = hi<<(64-shift) | lo>>shift
+	floor := hi<<(64-shift) | lo>>shift
 	step := uint64(1) << shift
-	below := lo & (step - 1) // from digits to x
+	below := lo & (step - 1)                         // from floor to x
+	digits = floor + (below+step/2-1+floor&1)>>shift // the nearest, ties to even
 
-	last := digits % 10
-	under := last*step + below
-	switch {
-	case under < fives[k]:
-		return trim(digits-last, k)
-	case 10*step-under < fives[k]:
-		return trim(digits-last+10, k)
-	case below > step-below || below == step-below && digits&1 != 0:
-		digits++
+	last := floor % 10
+	above := last*step + below // from a multiple of ten up to x
+	if min(above, 10*step-above) < fives[k] {
+		digits = floor - last + (last+3)>>3*10 // from 5 on it is the next one
 	}
 	return digits, k
 }
 
-// trim takes the zeros off the end of digits.
-func trim(digits uint64, places int) (uint64, int) {
-	if digits%1e8 == 0 {
-		digits, places = digits/1e8, places-8
-	}
-	for digits%10 == 0 {
-		digits, places = digits/10, places-1
-	}
-	return digits, places
-}
-
-// appendFixed appends ±digits·10^-places, where digits has at most 17 of them and
-// 0 < places < 24.
-func appendFixed(dst []byte, neg bool, digits uint64, places int) []byte {
+// appendFixed appends minus signs, one or none, and digits·10^-places without the
+// zeros at its end. That is no integer and has at most 17 digits; 0 < places < 23,
+// and more than 16 only below 1.
+func appendFixed(dst []byte, minus int, digits uint64, places int) []byte {
 	dst = slices.Grow(dst, 48) // room for all of it, and for what is written behind it
-	if neg {
-		dst = append(dst, '-')
-	}
-	kept := min(places, 16)
-	whole := digits / tens[kept]
-	digits -= whole * tens[kept]
-	if places > kept { // whole stands behind the point, too
-		n := len(dst)
-		copy(dst[n:n+8], "0.000000")
-		dst = append(dst[:n+2+places-17], byte('0'+whole))
-	} else {
-		dst = append(appendWhole(dst, whole), '.')
-	}
 	n := len(dst)
-	digits *= tens[16-kept]
-	binary.LittleEndian.PutUint64(dst[n:n+8], text8(digits/1e8))
-	binary.LittleEndian.PutUint64(dst[n+8:n+16], text8(digits%1e8))
-	return dst[:n+kept]
-}
-
-func appendWhole(dst []byte, n uint64) []byte {
-	if n < 10 {
-		return append(dst, byte('0'+n))
+	dst[:n+1][n] = '-'
+	n += minus
+	if places < 16 {
+		whole := digits / tens[places]
+		dst = append(strconv.AppendUint(dst[:n], whole, 10), '.')
+		n = len(dst)
+		digits = (digits - whole*tens[places]) * tens[16-places]
+	} else { // 0.00, more of the zeros or none, then a digit; or that digit and a point
+		head := digits / 1e16
+		digits -= head * 1e16
+		at := places - 16
+		if at > 0 {
+			at++
+		}
+		const zeros = '0'*ones ^ ('0'^'.')<<8 // 0.000000
+		binary.LittleEndian.PutUint64(dst[n:n+8], zeros+head<<(8*at))
+		n += 2 + places - 16
 	}
-	return strconv.AppendUint(dst, n, 10)
+	high, low := text8(digits/1e8), text8(digits%1e8)
+	binary.LittleEndian.PutUint64(dst[n:n+8], high|'0'*ones)
+	binary.LittleEndian.PutUint64(dst[n+8:n+16], low|'0'*ones)
+	if low == 0 {
+		return dst[:n+8-bits.LeadingZeros64(high)/8]
+	}
+	return dst[:n+16-bits.LeadingZeros64(low)/8]
 }
 
-// text8 returns the eight digits of n, the first one in the lowest byte: fours
-// are parted to pairs, then to single digits. It is the inverse of eight.
+// text8 returns the eight digits of n as bytes from 0 to 9, the first one lowest:
+// fours are parted to pairs, then to single digits. It is the inverse of eight.
 func text8(n uint64) uint64 {
 	w := n/10000 | n%10000<<32
 	hundred := w * 10486 >> 20 & 0x0000007f0000007f
 	w = hundred | (w-hundred*100)<<16
 	ten := w * 103 >> 10 & 0x000f000f000f000f
-	return ten | (w-ten*10)<<8 | '0'*ones
+	return ten | (w-ten*10)<<8
 }

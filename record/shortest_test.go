@@ -45,6 +45,21 @@ func TestNumberText(t *testing.T) {
 	}
 }
 
+// TestAppendGap holds the copy of words against append.
+func TestAppendGap(t *testing.T) {
+	b := []byte("0123456789abcdefghijklmnopqrstuvwxyz")
+	for from := range b {
+		for to := from; to <= len(b); to++ {
+			for room := range 40 {
+				got := appendGap(make([]byte, 3, 3+room), b, int32(from), int32(to))
+				if want := string(make([]byte, 3)) + string(b[from:to]); string(got) != want {
+					t.Fatalf("from %d to %d into %d bytes: got %q, want %q", from, to, room, got, want)
+				}
+			}
+		}
+	}
+}
+
 func TestFloat32Text(t *testing.T) {
 	r := random(t)
 	f := func(x float32) {

@@ -182,3 +182,30 @@ func BenchmarkParseTime(b *testing.B) {
 	f(schema.UnixMilli, "1772344800123")
 	f(time.RFC1123Z, "Sun, 01 Mar 2026 06:00:00 +0000")
 }
+
+// TestTicks holds the time that is read as a number against the same one in quotes.
+func TestTicks(t *testing.T) {
+	r := random(t)
+	for _, layout := range []schema.Layout{schema.Unix, schema.UnixMilli, schema.UnixMicro, schema.UnixNano} {
+		d, err := NewJSON(&schema.Schema{Format: schema.JSON, Time: schema.Time{Field: "ts", Layout: layout},
+			Features: []schema.Feature{{Name: "x", Field: "x"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range rounds(20_000) {
+			text := strconv.FormatInt(r.Int64()>>r.IntN(64)*int64(1-2*r.IntN(2)), 10)
+			if r.IntN(3) == 0 {
+				text += "." + strconv.Itoa(r.IntN(1e6))
+			}
+			if r.IntN(3) == 0 {
+				text += "e" + strconv.Itoa(r.IntN(20)-10)
+			}
+			var bare, quoted Row
+			got := d.Decode(&bare, &Message{Value: []byte(`{"ts":` + text + `}`), Timestamp: NoTimestamp})
+			want := d.Decode(&quoted, &Message{Value: []byte(`{"ts":"` + text + `"}`), Timestamp: NoTimestamp})
+			if got != want || bare.Time != quoted.Time || bare.Timed != quoted.Timed || bare.When.Len() != len(text) {
+				t.Fatalf("%s %s: got %v %d %v at %v, want %v %d %v", layout, text, got, bare.Time, bare.Timed, bare.When, want, quoted.Time, quoted.Timed)
+			}
+		}
+	}
+}

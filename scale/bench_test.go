@@ -45,6 +45,10 @@ var scalers = []struct {
 	{"quantile uniform 1000", Spec{Kind: Quantile, NQuantiles: 1000, OutputDistribution: Uniform}, points(1000)},
 	{"quantile normal 130", Spec{Kind: Quantile, NQuantiles: 1000, OutputDistribution: Normal}, points(130)},
 	{"quantile normal 1000", Spec{Kind: Quantile, NQuantiles: 1000, OutputDistribution: Normal}, points(1000)},
+	{"yeo_johnson", Spec{Kind: YeoJohnson, Standardize: true}, []float64{0.4, 0.1, 1.2}},
+	{"box_cox", Spec{Kind: BoxCox, Standardize: true}, []float64{0.4, 0.1, 1.2}},
+	{"kbins 5", Spec{Kind: KBins, NBins: 5, Strategy: QuantileBins}, []float64{-4, -0.8, -0.2, 0.2, 0.8, 4}},
+	{"kbins 100", Spec{Kind: KBins, NBins: 100, Strategy: UniformBins}, appendEven(nil, -4, 4, 100)},
 }
 
 // BenchmarkArray maps a slice of values with one p: an array feature that is
@@ -138,4 +142,27 @@ func BenchmarkParams(b *testing.B) {
 	for b.Loop() {
 		p = QuantileParams(p[:0], s, 1e6, true, func(q float64) float64 { return q }, nil, nil)
 	}
+}
+
+// BenchmarkLambda finds lambda, and clusters, from 128 values at the freeze; a sketch
+// that summarizes has up to twice as many parts.
+func BenchmarkLambda(b *testing.B) {
+	values, counts := normals(128), make([]float64, 128)
+	for i := range values {
+		values[i], counts[i] = math.Exp(values[i]), float64(1+i)
+	}
+	slices.Sort(values)
+	n, mean, variance := meanAndVariance(values, counts)
+	for _, kind := range []string{YeoJohnson, BoxCox} {
+		b.Run(kind, func(b *testing.B) {
+			for b.Loop() {
+				PowerParams(nil, Spec{Kind: kind, Standardize: true}, uint64(n), mean, variance, Parts{values, values, counts})
+			}
+		})
+	}
+	b.Run("kmeans 10", func(b *testing.B) {
+		for b.Loop() {
+			KBinsParams(nil, Spec{Kind: KBins, NBins: 10, Strategy: KMeansBins}, values[0], values[127], nil, Parts{values, values, counts})
+		}
+	})
 }

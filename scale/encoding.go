@@ -29,6 +29,13 @@ const (
 	DropIfBinary = "if_binary" // the first, if there are two
 )
 
+const (
+	// MaxTracked is the largest max_tracked.
+	MaxTracked = 1 << 20
+
+	defaultTracked = 10_000
+)
+
 // Infrequent is the name that scikit-learn gives to all infrequent categories
 // together.
 const Infrequent = "infrequent_sklearn"
@@ -56,22 +63,25 @@ type Encoding struct {
 	MinFrequency *float64 `json:"min_frequency,omitempty"`
 	// MaxCategories limits the categories that are told apart, the infrequent ones
 	// together being one of them. Nil is no limit.
-	MaxCategories *int    `json:"max_categories,omitempty"`
-	Drop          string  `json:"drop,omitempty"`       // onehot; empty is none
-	DropLabel     *string `json:"drop_label,omitempty"` // onehot: this category, scikit-learn's drop=[label]
+	MaxCategories *int `json:"max_categories,omitempty"`
+	// MaxTracked is how many labels are counted, at least as many as Categories:
+	// all of a feature that has no more.
+	MaxTracked int     `json:"max_tracked,omitempty"`
+	Drop       string  `json:"drop,omitempty"`       // onehot; empty is none
+	DropLabel  *string `json:"drop_label,omitempty"` // onehot: this category, scikit-learn's drop=[label]
 	// UnknownValue is the code of unknown labels, an integer; nil is NaN.
 	UnknownValue *float64 `json:"unknown_value,omitempty"` // ordinal
 	// EncodedMissingValue is the code of a missing label, an integer; nil is NaN.
 	EncodedMissingValue *float64 `json:"encoded_missing_value,omitempty"` // ordinal
 }
 
-// DefaultEncoding returns the encoder kind with scikit-learn's default options.
-// Its error lists the kinds.
+// DefaultEncoding returns the encoder kind with scikit-learn's default options,
+// and a max_tracked of 10,000. Its error lists the kinds.
 func DefaultEncoding(kind string) (Encoding, error) {
 	if !slices.Contains(encodingKinds, kind) {
 		return Encoding{}, unknownEncoding(kind)
 	}
-	return Encoding{Kind: kind, HandleUnknown: HandleError}, nil
+	return Encoding{Kind: kind, HandleUnknown: HandleError, MaxTracked: defaultTracked}, nil
 }
 
 func unknownEncoding(kind string) error {
@@ -104,6 +114,12 @@ func (e Encoding) Validate() error {
 func (e Encoding) validLimits() error {
 	if e.MaxCategories != nil && *e.MaxCategories < 1 {
 		return fmt.Errorf("max_categories %d: must be at least 1", *e.MaxCategories)
+	}
+	if e.MaxTracked < 1 || e.MaxTracked > MaxTracked {
+		return fmt.Errorf("max_tracked %d: must be 1 to %d", e.MaxTracked, MaxTracked)
+	}
+	if len(e.Categories) > e.MaxTracked {
+		return fmt.Errorf("max_tracked %d: must be at least the number of categories given, %d", e.MaxTracked, len(e.Categories))
 	}
 	if f := e.MinFrequency; f != nil && !(0 < *f && *f < 1 || *f >= 1 && integer(*f)) {
 		return fmt.Errorf("min_frequency %v: must be a whole number of records from 1 on, or a share above 0 and below 1", *f)

@@ -291,11 +291,15 @@ func TestRefusesEncodings(t *testing.T) {
 	f(OneHot, `{"min_frequency":1,"max_categories":1,"drop":"first","handle_unknown":"warn"}`, ``)
 	f(OneHot, `{"min_frequency":0.999,"categories":["b",""],"drop_label":""}`, ``)
 	f(Ordinal, `{"handle_unknown":"use_encoded_value","unknown_value":-1,"encoded_missing_value":-2}`, ``)
+	f(Ordinal, `{"categories":["b","a"],"max_tracked":2}`, ``)
 	f(Ordinal, `{"handle_unknown":"use_encoded_value"}`, ``)
 	f(OneHot, `{"kind":"hot"}`, `encoder "hot": must be one of onehot, ordinal`)
 	f(OneHot, `{"handle_unknown":"use_encoded_value"}`, `handle_unknown "use_encoded_value": must be one of error, ignore, infrequent_if_exist, warn`)
 	f(Ordinal, `{"handle_unknown":"ignore"}`, `handle_unknown "ignore": must be one of error, use_encoded_value`)
 	f(Ordinal, `{"max_categories":0}`, `max_categories 0: must be at least 1`)
+	f(OneHot, `{"max_tracked":0}`, `max_tracked 0: must be 1 to 1048576`)
+	f(Ordinal, `{"max_tracked":1048577}`, `max_tracked 1048577: must be 1 to 1048576`)
+	f(Ordinal, `{"categories":["b","a"],"max_tracked":1}`, `max_tracked 1: must be at least the number of categories given, 2`)
 	f(OneHot, `{"min_frequency":-1}`, `min_frequency -1: must be a whole number of records from 1 on, or a share above 0 and below 1`)
 	f(OneHot, `{"categories":[]}`, `categories is empty: it must name at least one label`)
 	f(OneHot, `{"categories":["a","b","a"]}`, `categories has "a" twice: it must name each label once`)
@@ -359,10 +363,10 @@ func TestEncodingForm(t *testing.T) {
 			t.Errorf("%s, %v, want %s", got, err, want)
 		}
 	}
-	f(encoding(t, OneHot, `{}`), `{"kind":"onehot","handle_unknown":"error"}`)
-	const onehot = `{"kind":"onehot","categories":["b",""],"handle_unknown":"ignore","min_frequency":0.01,"max_categories":20,"drop_label":""}`
+	f(encoding(t, OneHot, `{}`), `{"kind":"onehot","handle_unknown":"error","max_tracked":10000}`)
+	const onehot = `{"kind":"onehot","categories":["b",""],"handle_unknown":"ignore","min_frequency":0.01,"max_categories":20,"max_tracked":10000,"drop_label":""}`
 	f(encoding(t, OneHot, onehot), onehot)
-	const ordinal = `{"kind":"ordinal","handle_unknown":"use_encoded_value","unknown_value":-1,"encoded_missing_value":-2}`
+	const ordinal = `{"kind":"ordinal","handle_unknown":"use_encoded_value","max_tracked":10000,"unknown_value":-1,"encoded_missing_value":-2}`
 	f(encoding(t, Ordinal, ordinal), ordinal)
 }
 
@@ -532,7 +536,7 @@ func BenchmarkEncode(b *testing.B) {
 		categories[i] = fmt.Sprint(i)
 	}
 	for _, kind := range encodingKinds {
-		encoder, err := NewEncoder(Encoding{Kind: kind, HandleUnknown: HandleError}, categories, make([]float64, 20))
+		encoder, err := NewEncoder(Encoding{Kind: kind, HandleUnknown: HandleError, MaxTracked: 20}, categories, make([]float64, 20))
 		if err != nil {
 			b.Fatal(err)
 		}

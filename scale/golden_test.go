@@ -62,10 +62,15 @@ func readGolden(t *testing.T, name string, cases any) {
 
 // eachGolden runs f for every feature of every case of a scaler file.
 func eachGolden(t *testing.T, kind string, f func(t *testing.T, c golden, s Spec, feature int)) {
+	eachOf(t, "scalers/"+kind+".json", kind, f)
+}
+
+// eachOf runs f for every feature of every case of a file.
+func eachOf(t *testing.T, file, kind string, f func(t *testing.T, c golden, s Spec, feature int)) {
 	var cases []golden
-	readGolden(t, "scalers/"+kind+".json", &cases)
+	readGolden(t, file, &cases)
 	if len(cases) == 0 {
-		t.Fatalf("scalers/%s.json has no cases", kind)
+		t.Fatalf("%s has no cases", file)
 	}
 	for _, c := range cases {
 		s := Spec{Kind: kind}
@@ -320,6 +325,7 @@ func equal(t *testing.T, what string, got, want []float64) {
 func TestGoldenFunctions(t *testing.T) {
 	var cases []struct {
 		Name     string
+		Lambda   float64
 		X, Y     []number
 		InverseX []number `json:"inverse_x"`
 		InverseY []number `json:"inverse_y"`
@@ -327,7 +333,8 @@ func TestGoldenFunctions(t *testing.T) {
 	readGolden(t, "scalers/functions.json", &cases)
 	tested := 0
 	for _, c := range cases {
-		if !slices.Contains(preKinds, c.Name) { // the power transforms
+		if !slices.Contains(preKinds, c.Name) {
+			goldenPower(t, c.Name, c.Lambda, c.X, c.Y)
 			continue
 		}
 		tested++

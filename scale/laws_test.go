@@ -58,7 +58,18 @@ func laws(t *testing.T) []law {
 	add("quantile uniform", of(Default(Quantile)), curve, law{lo: 0, hi: 500.1, close: 1e-12, wiggle: 1e-15})
 	add("quantile normal", with(Quantile, func(s *Spec) { s.OutputDistribution = Normal }), curve, law{lo: 0, hi: 500.1, close: 1e-12, wiggle: 1e-9})
 
+	notStandardized := func(s *Spec) { s.Standardize = false }
+	for _, lambda := range []float64{-1.3, 0, 0.4, 1, 2, 3.1} {
+		name := fmt.Sprintf(" with lambda %v", lambda)
+		add("yeo_johnson"+name, of(Default(YeoJohnson)), []float64{lambda, 0.3, 2}, law{lo: -20, hi: 30, close: 1e-12, wiggle: 1e-15})
+		add("box_cox"+name, of(Default(BoxCox)), []float64{lambda, -0.3, 2}, law{lo: 0.1, hi: 30, close: 1e-12, wiggle: 1e-15})
+		add("yeo_johnson not standardized"+name, with(YeoJohnson, notStandardized), []float64{lambda, 0, 1}, law{lo: -20, hi: 30, close: 1e-12, wiggle: 1e-15})
+		add("box_cox not standardized"+name, with(BoxCox, notStandardized), []float64{lambda, 0, 1}, law{lo: 0.1, hi: 30, close: 1e-12, wiggle: 1e-15})
+	}
+	add("kbins", of(Default(KBins)), []float64{0, 1, 2, 3, 4}, law{lo: 0, hi: 4, close: 0.125})
+
 	for _, s := range []Spec{of(Default(Standard)), of(Default(MinMax)), of(Default(MaxAbs)), of(Default(Robust)), of(Default(Quantile)),
+		of(Default(YeoJohnson)), of(Default(BoxCox)), of(Default(KBins)), with(YeoJohnson, notStandardized),
 		with(Standard, func(s *Spec) { s.WithMean = false }),
 		with(Standard, func(s *Spec) { s.WithStd = false }),
 		with(MinMax, func(s *Spec) { s.Clip = true }),
@@ -71,6 +82,9 @@ func laws(t *testing.T) []law {
 		with(Quantile, func(s *Spec) { s.NQuantiles = 1 }),
 	} {
 		for _, v := range []float64{0, 5, -14.62, 0.1, 1e12, -1e-300, 1e150} {
+			if s.Kind == BoxCox && v <= 0 {
+				continue
+			}
 			add(fmt.Sprintf("%s of only %v, %+v", s.Kind, v, s), s, learnConstant(s, v), law{lo: v, hi: v, constant: true})
 		}
 	}
@@ -104,6 +118,10 @@ func learnConstant(s Spec, v float64) []float64 {
 		return MaxAbsParams(nil, s, v, v)
 	case Robust:
 		return RobustParams(nil, s, v, v, v)
+	case YeoJohnson, BoxCox:
+		return PowerParams(nil, s, 7, v, 0, Parts{})
+	case KBins:
+		return KBinsParams(nil, s, v, v, nil, Parts{})
 	}
 	return QuantileParams(nil, s, 7, true, func(float64) float64 { return v }, nil, nil)
 }

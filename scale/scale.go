@@ -40,6 +40,9 @@ const (
 	Robust   = "robust"
 	Quantile = "quantile"
 
+	YeoJohnson = "yeo_johnson"
+	BoxCox     = "box_cox"
+	KBins      = "kbins"
 	// Of these nothing is learned: the record itself says what it is scaled by.
 	Normalizer = "normalizer"
 	Ratio      = "ratio"
@@ -59,5 +62,8 @@ type Spec struct {
 	UnitVariance       bool        `json:"unit_variance,omitempty"`       // robust
 	NQuantiles         int         `json:"n_quantiles,omitempty"`         // quantile
 	OutputDistribution string      `json:"output_distribution,omitempty"` // quantile: uniform, normal
+	Standardize        bool        `json:"standardize,omitempty"`         // yeo_johnson, box_cox
+	NBins              int         `json:"n_bins,omitempty"`              // kbins
+	Strategy           string      `json:"strategy,omitempty"`            // kbins: uniform, quantile, kmeans
 	Norm               string      `json:"norm,omitempty"`                // normalizer: l1, l2, max, peak, standard
 }

@@ -71,6 +71,9 @@ func TestDefaults(t *testing.T) {
 	f(MaxAbs, `{"kind":"maxabs"}`, false, "scale")
 	f(Robust, `{"kind":"robust","with_centering":true,"with_scaling":true,"quantile_range":[25,75]}`, false, "center", "scale")
 	f(Quantile, `{"kind":"quantile","n_quantiles":1000,"output_distribution":"uniform"}`, true, "references", "quantiles")
+	f(YeoJohnson, `{"kind":"yeo_johnson","standardize":true}`, false, "lambda", "mean", "scale")
+	f(BoxCox, `{"kind":"box_cox","standardize":true}`, false, "lambda", "mean", "scale")
+	f(KBins, `{"kind":"kbins","n_bins":5,"strategy":"quantile"}`, true, "bin_edges")
 }
 
 // TestRefuses holds the errors of specs: the option, its value, what is accepted.
@@ -84,12 +87,22 @@ func TestRefuses(t *testing.T) {
 		_, err := New(s)
 		checkError(t, err, want)
 	}
-	const all = "must be one of none, standard, minmax, maxabs, robust, quantile, normalizer, ratio"
+	const all = "must be one of none, standard, minmax, maxabs, robust, quantile, yeo_johnson, box_cox, kbins, normalizer, ratio"
 	f(`{}`, `scaler "": `+all)
 	f(`{"kind":"zscore"}`, `scaler "zscore": `+all)
 	f(`{"kind":"StandardScaler"}`, `scaler "StandardScaler" (did you mean standard?): `+all)
 	f(`{"kind":"min-max"}`, `scaler "min-max" (did you mean minmax?): `+all)
 	f(`{"kind":"QuantileTransformer"}`, `scaler "QuantileTransformer" (did you mean quantile?): `+all)
+	f(`{"kind":"yeo-johnson"}`, `scaler "yeo-johnson" (did you mean yeo_johnson?): `+all)
+	f(`{"kind":"PowerTransformer"}`, `scaler "PowerTransformer" (did you mean yeo_johnson?): `+all)
+	f(`{"kind":"KBinsDiscretizer"}`, `scaler "KBinsDiscretizer" (did you mean kbins?): `+all)
+	f(`{"kind":"robust","quantile_range":[1,2],"standardize":true}`, `standardize is an option of yeo_johnson, box_cox, not of robust`)
+	f(`{"kind":"quantile","n_quantiles":5,"n_bins":5}`, `n_bins is an option of kbins, not of quantile`)
+	f(`{"kind":"box_cox","strategy":"uniform"}`, `strategy is an option of kbins, not of box_cox`)
+	f(`{"kind":"kbins","strategy":"uniform"}`, `n_bins 0: must be 2 to 10000`)
+	f(`{"kind":"kbins","n_bins":1,"strategy":"uniform"}`, `n_bins 1: must be 2 to 10000`)
+	f(`{"kind":"kbins","n_bins":10001,"strategy":"uniform"}`, `n_bins 10001: must be 2 to 10000`)
+	f(`{"kind":"kbins","n_bins":5,"strategy":"width"}`, `strategy "width": must be one of uniform, quantile, kmeans`)
 	f(`{"kind":"standard","clip":true}`, `clip is an option of minmax, maxabs, ratio, not of standard`)
 	f(`{"kind":"minmax","feature_range":[0,1],"with_mean":true}`, `with_mean is an option of standard, not of minmax`)
 	f(`{"kind":"none","with_std":true}`, `with_std is an option of standard, not of none`)

@@ -20,9 +20,20 @@ const (
 	Normal  = "normal"
 )
 
+// Strategies of kbins.
+const (
+	UniformBins  = "uniform"
+	QuantileBins = "quantile"
+	KMeansBins   = "kmeans"
+)
+
+// MaxBins is the largest n_bins.
+const MaxBins = 10_000
+
 var (
-	kinds         = []string{None, Standard, MinMax, MaxAbs, Robust, Quantile, Normalizer, Ratio}
+	kinds         = []string{None, Standard, MinMax, MaxAbs, Robust, Quantile, YeoJohnson, BoxCox, KBins, Normalizer, Ratio}
 	distributions = []string{Uniform, Normal}
+	strategies    = []string{UniformBins, QuantileBins, KMeansBins}
 )
 
 // Default returns the scaler kind with scikit-learn's default options. Its
@@ -40,6 +51,10 @@ func Default(kind string) (Spec, error) {
 		s.QuantileRange = &[2]float64{25, 75}
 	case Quantile:
 		s.NQuantiles, s.OutputDistribution = 1000, Uniform
+	case YeoJohnson, BoxCox:
+		s.Standardize = true
+	case KBins:
+		s.NBins, s.Strategy = 5, QuantileBins
 	case Normalizer:
 		s.Norm = L2
 	default:
@@ -66,6 +81,10 @@ func New(s Spec) (Step, error) {
 		return newMaxAbs(s), nil
 	case Quantile:
 		return quantileStep{normal: s.OutputDistribution == Normal}, nil
+	case YeoJohnson, BoxCox:
+		return newPower(s), nil
+	case KBins:
+		return bins{}, nil
 	case Normalizer:
 		return NewNorm(s.Norm)
 	case Ratio:
@@ -89,6 +108,10 @@ func (s Spec) Params() []string {
 		return []string{"center", "scale"}
 	case Quantile:
 		return []string{"references", "quantiles"}
+	case YeoJohnson, BoxCox:
+		return []string{"lambda", "mean", "scale"}
+	case KBins:
+		return []string{"bin_edges"}
 	}
 	return nil
 }
@@ -99,7 +122,27 @@ func (s Spec) Alone() bool { return s.Kind == Normalizer || s.Kind == Ratio }
 
 // Ragged reports whether p differs in length from series to series: each of
 // Params then stands for m numbers, the first for p[:m], the second for p[m:].
-func (s Spec) Ragged() bool { return s.Kind == Quantile }
+func (s Spec) Ragged() bool { return s.Kind == Quantile || s.Kind == KBins }
+
+// Sketched reports whether the parameters come from a quantile sketch, not from
+// moments, minimum and maximum alone.
+func (s Spec) Sketched() bool {
+	switch s.Kind {
+	case Robust, Quantile, YeoJohnson, BoxCox:
+		return true
+	}
+	return s.Kind == KBins && s.Strategy != UniformBins
+}
+
+// Domain returns the Step that makes missing what the scaler has no result for,
+// and leaves all else as it is: x <= 0 for box_cox. It is nil for a scaler that
+// takes every number.
+func (s Spec) Domain() Step {
+	if s.Kind != BoxCox {
+		return nil
+	}
+	return function{forward: positive, inverse: func(y float64) float64 { return y }}
+}
 
 // Validate reports the first option that scikit-learn would refuse, that gives
 // numbers of no use, or that belongs to another kind of scaler.
@@ -117,6 +160,8 @@ func (s Spec) Validate() error {
 		return s.validQuantileRange()
 	case Quantile:
 		return s.validQuantile()
+	case KBins:
+		return s.validBins()
 	case Normalizer:
 		_, err := NewNorm(s.Norm)
 		return err
@@ -141,6 +186,9 @@ func (s Spec) foreign() error {
 		{"unit_variance", s.UnitVariance, []string{Robust}},
 		{"n_quantiles", s.NQuantiles != 0, []string{Quantile}},
 		{"output_distribution", s.OutputDistribution != "", []string{Quantile}},
+		{"standardize", s.Standardize, []string{YeoJohnson, BoxCox}},
+		{"n_bins", s.NBins != 0, []string{KBins}},
+		{"strategy", s.Strategy != "", []string{KBins}},
 		{"norm", s.Norm != "", []string{Normalizer}},
 	} {
 		if o.set && !slices.Contains(o.kinds, s.Kind) {
@@ -183,13 +231,24 @@ func (s Spec) validQuantile() error {
 	return nil
 }
 
+func (s Spec) validBins() error {
+	switch {
+	case s.NBins < 2 || s.NBins > MaxBins:
+		return fmt.Errorf("n_bins %d: must be 2 to %d", s.NBins, MaxBins)
+	case !slices.Contains(strategies, s.Strategy):
+		return fmt.Errorf("strategy %q: must be one of %s", s.Strategy, strings.Join(strategies, ", "))
+	}
+	return nil
+}
+
 // unknownKind lists the kinds and names the one that was probably meant, also
-// where it is written as scikit-learn's class: MinMaxScaler is minmax.
+// where it is written as scikit-learn's class or method: MinMaxScaler is minmax,
+// yeo-johnson and PowerTransformer are yeo_johnson.
 func unknownKind(kind string) error {
-	plain := strings.NewReplacer("_", "", "-", "", " ", "", "scaler", "", "transformer", "").Replace(strings.ToLower(kind))
-	hint := ""
-	if slices.Contains(kinds, plain) {
-		hint = fmt.Sprintf(" (did you mean %s?)", plain)
+	strip := strings.NewReplacer("_", "", "-", "", " ", "", "scaler", "", "transformer", "", "discretizer", "", "power", "yeojohnson")
+	plain, hint := strip.Replace(strings.ToLower(kind)), ""
+	if i := slices.IndexFunc(kinds, func(k string) bool { return strings.ReplaceAll(k, "_", "") == plain }); i >= 0 {
+		hint = fmt.Sprintf(" (did you mean %s?)", kinds[i])
 	}
 	return fmt.Errorf("scaler %q%s: must be one of %s", kind, hint, strings.Join(kinds, ", "))
 }

@@ -14,7 +14,7 @@ const (
 // value "features": series and time, where s has them, and the columns by name.
 // A list's series comes back as the string that named it. A series that is Key
 // alone and the time Timestamp are no fields; they stay with the Kafka record.
-// Arrays keep their shapes: columns are one a feature. A Binary record stays one,
+// Arrays keep their shapes, labels are labels: columns are one a feature. A Binary record stays one,
 // whatever its new DType.
 func (s *Schema) Output(columns []string) *Schema {
 	out := *s
@@ -29,7 +29,7 @@ func (s *Schema) Output(columns []string) *Schema {
 	}
 	out.Features = make([]Feature, len(columns))
 	for i, c := range columns {
-		out.Features[i] = Feature{Name: c, Field: c, Shape: s.Features[i].Shape}
+		out.Features[i] = Feature{Name: c, Field: c, Shape: s.Features[i].Shape, Label: s.Features[i].Label}
 		if s.Format == JSON {
 			out.Features[i].Field = Escape(c)
 		}

@@ -97,7 +97,7 @@ const (
 	UnixNano  Layout = "unix_ns" // nanoseconds
 )
 
-// A Feature is one input number of a record, or one array of them.
+// A Feature is one input number of a record, one array of them, or a label.
 type Feature struct {
 	Name string `json:"name"` // its name in configuration, artifact and output
 	// Field is the path of the value in the record. In JSON, dots part the keys
@@ -108,6 +108,9 @@ type Feature struct {
 	// Shape holds the extents of an array, outermost first: its numbers lie in
 	// row-major order. Nil is one number.
 	Shape []int `json:"shape,omitempty"`
+	// Label says that the value is a label: a string, a number or a boolean that
+	// stands for a category. It has no shape.
+	Label bool `json:"label,omitempty"`
 }
 
 // Limits of arrays.
@@ -138,7 +141,8 @@ func (s *Schema) Width() int {
 }
 
 // BadValue says what becomes of a feature value that is no number or whose
-// magnitude is beyond MaxMagnitude.
+// magnitude is beyond MaxMagnitude, and of a label that is none or longer than
+// MaxLabel.
 type BadValue string
 
 const (
@@ -149,6 +153,9 @@ const (
 // MaxMagnitude is the largest |x| of a feature value: squared it still fits a
 // float64 with room for 1e8 of them.
 const MaxMagnitude = 1e150
+
+// MaxLabel is the length in bytes of the longest label.
+const MaxLabel = 64 << 10
 
 // Limits bound what a record may cost. All are inclusive.
 type Limits struct {

@@ -192,14 +192,51 @@ func TestValidateBinary(t *testing.T) {
 	f(func(s *schema.Schema) { *s = *valid(); s.Format = schema.CSV; s.Features[0].Shape = []int{2} }, `feature "load" has a shape, want one number: csv holds no arrays`)
 }
 
+// TestValidateLabels holds where a label may stand.
+func TestValidateLabels(t *testing.T) {
+	f := func(change func(*schema.Schema), want string) {
+		t.Helper()
+		s := valid()
+		s.Features[0].Label = true
+		change(s)
+		got := "<nil>"
+		if err := s.Validate(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	f(func(s *schema.Schema) {}, "<nil>")
+	f(func(s *schema.Schema) { s.Format = schema.CSV }, "<nil>")
+	f(func(s *schema.Schema) { s.Features[0].Shape = []int{2} }, `feature "load" is a label and has a shape, want one of them: an array of labels is not read`)
+	f(func(s *schema.Schema) {
+		*s = schema.Schema{Format: schema.Binary, DType: schema.UInt8, Features: []schema.Feature{{Name: "image", Label: true}}}
+	}, `feature "image" of a binary record is a label, want numbers: labels are of json and csv`)
+}
+
+// TestLabelAsJSON holds that a schema without labels is written as ever.
+func TestLabelAsJSON(t *testing.T) {
+	f := func(feature schema.Feature, want string) {
+		t.Helper()
+		got, err := json.Marshal(feature)
+		if err != nil || string(got) != want {
+			t.Errorf("got %s, %v, want %s", got, err, want)
+		}
+	}
+	f(schema.Feature{Name: "a", Field: "b"}, `{"name":"a","field":"b"}`)
+	f(schema.Feature{Name: "a", Field: "b", Label: true}, `{"name":"a","field":"b","label":true}`)
+}
+
 func TestWidth(t *testing.T) {
 	s := valid()
 	if got := s.Width(); got != 2 {
 		t.Errorf("two numbers are %d wide", got)
 	}
+	s.Features[1].Label = true
 	s.Features[0].Shape = []int{3, 5, 7}
 	if got := s.Width(); got != 3*5*7+1 {
-		t.Errorf("an array and a number are %d wide", got)
+		t.Errorf("an array and a label are %d wide", got)
 	}
 }
 
@@ -237,12 +274,13 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// TestOutputOfArrays keeps shapes, and a binary record as it is.
+// TestOutputOfArrays keeps shapes and labels, and a binary record as it is.
 func TestOutputOfArrays(t *testing.T) {
 	s := valid()
 	s.Features[1].Shape = []int{2, 3}
+	s.Features[0].Label = true
 	got := s.Output([]string{"load", "x.y"}).Features
-	want := []schema.Feature{{Name: "load", Field: "load"}, {Name: "x.y", Field: `x\.y`, Shape: []int{2, 3}}}
+	want := []schema.Feature{{Name: "load", Field: "load", Label: true}, {Name: "x.y", Field: `x\.y`, Shape: []int{2, 3}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -86,8 +86,11 @@ func (s *Schema) checkShapes() error {
 	width := 0
 	for i := range s.Features {
 		f := &s.Features[i]
-		if s.Format == CSV && f.Shape != nil {
+		switch {
+		case s.Format == CSV && f.Shape != nil:
 			return fmt.Errorf("feature %q has a shape, want one number: %s holds no arrays", f.Name, CSV)
+		case f.Label && f.Shape != nil:
+			return fmt.Errorf("feature %q is a label and has a shape, want one of them: an array of labels is not read", f.Name)
 		}
 		if err := CheckShape(f.Shape); err != nil {
 			return fmt.Errorf("feature %q: %w", f.Name, err)
@@ -134,6 +137,8 @@ func (s *Schema) checkBinary() error {
 		return fmt.Errorf("dtype %q, want %s, %s, %s or %s", s.DType, UInt8, Int16, Float32, Float64)
 	case len(s.Features) != 1 || s.Features[0].Field != "":
 		return fmt.Errorf("%d features of a %s record, want one, without a field: it is the whole value", len(s.Features), Binary)
+	case s.Features[0].Label:
+		return fmt.Errorf("feature %q of a %s record is a label, want numbers: labels are of %s and %s", s.Features[0].Name, Binary, JSON, CSV)
 	case series.Written() || len(series.Fields) == 1 && series.List:
 		return fmt.Errorf("series %q of a %s record, want %s or none: the value has no fields", series.Fields, Binary, Key)
 	case s.Time.Written():

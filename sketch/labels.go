@@ -216,6 +216,9 @@ func (l *Labels) excess() uint64 {
 	return 0
 }
 
+// Tracked returns the number of labels that are tracked at most.
+func (l *Labels) Tracked() int { return l.tracked }
+
 // N returns the number of values taken.
 func (l *Labels) N() uint64 { return l.n }
 

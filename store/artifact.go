@@ -158,9 +158,11 @@ type body struct {
 	records   []uint64
 	learned   []frozen.Learned
 	landmarks []uint64 // of each feature, if its scaler is ragged
-	groups    []frozen.Group
-	whitened  []frozen.Whitened
-	numbers   []int // parameters of each group
+	// dictionaries are those of the features that are labels; nil of others.
+	dictionaries []*dictionary
+	groups       []frozen.Group
+	whitened     []frozen.Whitened
+	numbers      []int // parameters of each group
 }
 
 // newBody is the body of f, for writing.
@@ -176,7 +178,12 @@ func newBody(m *Manifest, f *frozen.Frozen) (*body, error) {
 			return nil, fmt.Errorf("feature %q: impute is %q, but %d values for it were learned", f.Name, f.Impute.Kind, len(l.Impute))
 		}
 		b.learned = append(b.learned, *l)
-		b.landmarks = append(b.landmarks, uint64(len(l.Params))/2)
+		b.landmarks = append(b.landmarks, uint64(len(l.Params)/max(1, len(f.Scaler.Params()))))
+		var d *dictionary
+		if l.Labels != nil {
+			d = newDictionary(l.Labels)
+		}
+		b.dictionaries = append(b.dictionaries, d)
 	}
 	return b, nil
 }
@@ -187,6 +194,10 @@ func (b *body) arrays() []array {
 	for i := range b.features {
 		f, l := &b.features[i], &b.learned[i]
 		if !f.Learns() {
+			continue
+		}
+		if f.Encoding != nil {
+			all = append(all, b.labels(i)...)
 			continue
 		}
 		n := b.entries(f)
@@ -281,27 +292,33 @@ func params(f *frozen.Feature, n int, l *frozen.Learned) (all []array) {
 	return all
 }
 
-// ragged are the arrays of a scaler that keeps m references and then m values
-// of each of so many entries: offsets, which count the former, all references,
-// all values. There are n of each.
+// ragged are the arrays of a scaler that keeps m numbers for each of its
+// parameters, one parameter behind the other, of each of so many entries: offsets,
+// which count those of one parameter, then each parameter of all entries. There are n
+// of each.
 func ragged(f *frozen.Feature, entries int, l *frozen.Learned, n uint64) []array {
 	names := f.Scaler.Params()
-	at := risingOffsets(f.Name+".offsets", uint64(entries)+1, n, func(i int, x uint64) { l.Offsets[i] = 2 * x })
+	each := uint64(len(names))
+	at := risingOffsets(f.Name+".offsets", uint64(entries)+1, n, func(i int, x uint64) { l.Offsets[i] = each * x })
 	at.put = func(w *blocks) {
 		for _, o := range l.Offsets {
-			w.word(o / 2)
+			w.word(o / each)
 		}
 	}
-	return []array{at, landmarks(f.Name+"."+names[0], l, n, 0), landmarks(f.Name+"."+names[1], l, n, 1)}
+	all := []array{at}
+	for k, name := range names {
+		all = append(all, landmarks(f.Name+"."+name, l, n, uint64(k), each))
+	}
+	return all
 }
 
-// landmarks is the first or the second half of the numbers of each entry, of
+// landmarks is the k-th of so many equal parts of the numbers of each entry, of
 // which the offsets are known.
-func landmarks(name string, l *frozen.Learned, n, half uint64) array {
+func landmarks(name string, l *frozen.Learned, n, k, parts uint64) array {
 	of := func(entry int) []float64 {
 		start, end := l.Offsets[entry], l.Offsets[entry+1]
-		m := (end - start) / 2
-		return l.Params[start+half*m:][:m]
+		m := (end - start) / parts
+		return l.Params[start+k*m:][:m]
 	}
 	entry, rest := 0, []float64(nil) // being read
 	return array{name: name, t: f8, n: n,
@@ -325,13 +342,19 @@ func landmarks(name string, l *frozen.Learned, n, half uint64) array {
 
 // measureBody makes the body of n series without its slices.
 func (c *container) measureBody(features []frozen.Feature, n int) (*body, error) {
-	b := &body{features: features, n: n, learned: make([]frozen.Learned, len(features)), landmarks: make([]uint64, len(features))}
+	b := &body{features: features, n: n, learned: make([]frozen.Learned, len(features)), landmarks: make([]uint64, len(features)),
+		dictionaries: make([]*dictionary, len(features))}
 	for i := range features {
-		if f := &features[i]; f.Scaler.Ragged() {
-			var err error
-			if b.landmarks[i], err = c.items(f.Name+"."+f.Scaler.Params()[0], f8); err != nil {
-				return nil, err
-			}
+		var err error
+		switch f := &features[i]; {
+		case f.Encoding != nil:
+			b.learned[i].Labels = new(frozen.Dictionary)
+			b.dictionaries[i], err = c.measureLabels(f)
+		case f.Scaler.Ragged():
+			b.landmarks[i], err = c.items(f.Name+"."+f.Scaler.Params()[0], f8)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return b, nil
@@ -350,6 +373,11 @@ func (c *container) readBody(b *body) error {
 			return err
 		}
 	}
+	for i, d := range b.dictionaries {
+		if d != nil {
+			d.fill(b.learned[i].Labels)
+		}
+	}
 	return nil
 }
 
@@ -357,6 +385,10 @@ func (c *container) readBody(b *body) error {
 func (b *body) allocate(feature int) {
 	f, l := &b.features[feature], &b.learned[feature]
 	if !f.Learns() {
+		return
+	}
+	if f.Encoding != nil {
+		b.allocateLabels(feature)
 		return
 	}
 	n := b.entries(f)
@@ -372,7 +404,7 @@ func (b *body) allocate(feature int) {
 	}
 	if f.Scaler.Ragged() {
 		l.Offsets = make([]uint64, n+1)
-		l.Params = make([]float64, 2*b.landmarks[feature])
+		l.Params = make([]float64, uint64(len(f.Scaler.Params()))*b.landmarks[feature])
 	} else {
 		l.Params = make([]float64, n*len(f.Scaler.Params()))
 	}

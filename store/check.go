@@ -15,6 +15,7 @@ import (
 	"tare/fit"
 	"tare/frozen"
 	"tare/record"
+	"tare/scale"
 )
 
 const manifestName = "manifest.json"
@@ -93,6 +94,7 @@ type outline struct {
 	Norms    tally  `json:"norms"`
 	Cutoff   tally  `json:"cutoff"`
 	Columns  tally  `json:"columns"`
+	Widths   tally  `json:"widths"`
 	Ranges   tally  `json:"ranges"`
 	Records  tally  `json:"records"`
 	Splits   tally  `json:"splits"`
@@ -107,7 +109,8 @@ type tally struct {
 	bytes  int
 	items  int // of the value itself; an empty one counts as one
 	values int // in it, at any depth
-	deep   int // of these, the numbers four levels deep, which take no more memory than their text
+	deep   int // of these, those four levels deep, which are numbers, and take no more memory than their text, or texts
+	texts  int // the texts four levels deep
 }
 
 // UnmarshalJSON counts one value, which is valid JSON.
@@ -121,7 +124,9 @@ func (t *tally) UnmarshalJSON(b []byte) error {
 		case quoted && b[i] == '\\':
 			i++
 		case b[i] == '"':
-			quoted = !quoted
+			if quoted = !quoted; quoted && depth >= 4 {
+				t.texts++
+			}
 		case quoted:
 		case b[i] == '{' || b[i] == '[':
 			depth++
@@ -142,9 +147,11 @@ func (t *tally) UnmarshalJSON(b []byte) error {
 
 // check holds the counts against the number of members in the file, of which a
 // feature has at least six if it is learned. Any takes 36 bytes of text at least;
-// fixed numbers stand four levels deep.
-func (o *outline) check(members int) error {
-	f := o.Features.items
+// fixed numbers stand four levels deep. It has so many categories, which can be given,
+// and have columns.
+func (o *outline) check(members int, categories uint64) error {
+	f, given := o.Features.items, int(min(categories, scale.MaxTracked))
+	oneHot := min(given, frozen.MaxOneHot)
 	switch {
 	case o.Kind != "":
 		return fmt.Errorf("a file of kind %.32q, want an artifact", o.Kind)
@@ -158,16 +165,16 @@ func (o *outline) check(members int) error {
 		return fmt.Errorf("%d groups with %d values of %d features", o.Whiten.items, o.Whiten.values, f)
 	case o.Norms.items > f || o.Norms.values > 5*f:
 		return fmt.Errorf("%d norms with %d values of %d features", o.Norms.items, o.Norms.values, f)
-	case o.Columns.items > f || o.Pooled.items > f:
-		return fmt.Errorf("%d columns and %d pooled features of %d features", o.Columns.items, o.Pooled.items, f)
+	case o.Columns.items > f+oneHot || o.Widths.items > f || o.Pooled.items > f:
+		return fmt.Errorf("%d columns and %d pooled features of %d features and %d categories", o.Columns.items, o.Pooled.items, f, categories)
 	case o.Ranges.items > maxPartitions || o.Ranges.bytes/48 < o.Ranges.items-1:
 		return fmt.Errorf("%d ranges in %d bytes, want at most %d of at least 48", o.Ranges.items, o.Ranges.bytes, maxPartitions)
 	case o.Splits.items > fit.MaxSplits:
 		return fmt.Errorf("more than %d splits", fit.MaxSplits)
 	case o.Examples.items > maxExamples:
 		return fmt.Errorf("more than %d examples", maxExamples)
-	case o.Record.values > 64+24*f || o.Features.values-o.Features.deep > 128*f || o.Cutoff.values > 64+o.Ranges.items ||
-		o.Records.values > 64 || o.Pooled.values > 16*f || o.Output.values > 64+2*f || o.Examples.values > maxExamples*(8+3*f*frozen.MostPicks(max(1, f))):
+	case o.Record.values > 64+24*f || o.Features.values-o.Features.deep > 128*f || o.Features.texts > 128*f+given || o.Cutoff.values > 64+o.Ranges.items ||
+		o.Records.values > 64 || o.Pooled.values > 16*f || o.Output.values > 64+2*(f+oneHot) || o.Examples.values > maxExamples*(8+3*f*frozen.MostPicks(max(1, f))+oneHot):
 		return errors.New("more values than such a manifest can have")
 	}
 	return nil
@@ -183,7 +190,7 @@ func (c *container) readManifest(m *Manifest) error {
 	if err := json.Unmarshal(text, &o); err != nil {
 		return refuse("%s: %v", manifestName, err)
 	}
-	if err := o.check(len(c.members)); err != nil {
+	if err := o.check(len(c.members), c.categories()); err != nil {
 		return refuse("%s: %v", manifestName, err)
 	}
 	if err := decodeManifest(text, m); err != nil {
@@ -209,7 +216,7 @@ func (m *Manifest) check() error {
 	if err := firstError(m.Plan.Validate(), m.Record.Validate()); err != nil {
 		return err
 	}
-	return firstError(checkFeatures(m.Features), m.checkGroups(), checkRanges(m.Ranges), m.checkCounts(), m.checkNormalize(), m.Splits.Validate(&m.Cutoff), m.checkOutput())
+	return firstError(checkFeatures(m.Features), m.checkGroups(), m.checkLabels(), checkRanges(m.Ranges), m.checkCounts(), m.checkNormalize(), m.Splits.Validate(&m.Cutoff), m.checkOutput())
 }
 
 func printable(s string) bool {
@@ -310,10 +317,14 @@ func checkPooled(p *fit.Pooled, f *frozen.Feature, records uint64) error {
 	if sum, carry := bits.Add64(p.Count, p.Missing, 0); over+carry != 0 || sum != values || p.Domain > p.Missing {
 		return fmt.Errorf("%d values and %d missing, %d of them outside of the domain, in %d records", p.Count, p.Missing, p.Domain, records)
 	}
-	if p.Count > 0 && !(p.Min <= p.Max && p.Mean == p.Mean && p.Var >= 0) {
+	numbers := p.Count
+	if f.Encoding != nil {
+		numbers = 0
+	}
+	if numbers > 0 && !(p.Min <= p.Max && p.Mean == p.Mean && p.Var >= 0) {
 		return fmt.Errorf("minimum %v, maximum %v, mean %v, variance %v of %d values", p.Min, p.Max, p.Mean, p.Var, p.Count)
 	}
-	if p.Count == 0 && (p.Min == p.Min || p.Max == p.Max || p.Mean == p.Mean || p.Var == p.Var) {
+	if numbers == 0 && (p.Min == p.Min || p.Max == p.Max || p.Mean == p.Mean || p.Var == p.Var) {
 		return fmt.Errorf("minimum %v, maximum %v, mean %v, variance %v of no values", p.Min, p.Max, p.Mean, p.Var)
 	}
 	return nil
@@ -367,6 +378,9 @@ func (m *Manifest) fits(f *frozen.Frozen) error {
 	}
 	if got := f.Columns(); !slices.Equal(m.Columns, got) {
 		return fmt.Errorf("columns %.256q, want %q", m.Columns, got)
+	}
+	if got := f.Widths(); !slices.Equal(m.Widths, got) {
+		return fmt.Errorf("widths %v, want %v", m.Widths, got)
 	}
 	if n := f.Series().Len(); m.Series.Learned != n || n > m.MaxSeries {
 		return fmt.Errorf("%d series, but %d learned and at most %d kept", n, m.Series.Learned, m.MaxSeries)

@@ -31,7 +31,7 @@ type CompanionManifest struct {
 // A CompanionFeature says what a companion keeps of a feature.
 type CompanionFeature struct {
 	Name   string `json:"name"`
-	State  string `json:"state"`            // quantiles or running: the type of each state; none if nothing is learned
+	State  string `json:"state"`            // quantiles, running or labels: the type of each state; none if nothing is learned
 	Groups int    `json:"groups,omitempty"` // of an array: states of a series
 	Scope  string `json:"scope,omitempty"`  // as in frozen.Feature: whether all series share the states
 	Pooled bool   `json:"pooled,omitempty"` // as in frozen.Feature: whether those of all series together are behind
@@ -58,6 +58,7 @@ const (
 
 	stateQuantiles = "quantiles"
 	stateRunning   = "running"
+	stateLabels    = "labels"
 	stateNone      = "none"
 )
 
@@ -140,6 +141,8 @@ func companionFeature(f *frozen.Feature) CompanionFeature {
 	switch {
 	case !f.Learns():
 		c.State, c.Scope = stateNone, ""
+	case f.Encoding != nil:
+		c.State = stateLabels
 	case f.NeedsQuantiles():
 		c.State = stateQuantiles
 	}
@@ -233,8 +236,9 @@ func (m *CompanionManifest) check(artifactID string) error {
 	}
 	features := make([]frozen.Feature, len(m.Features))
 	for i, f := range m.Features {
-		err := firstError(oneOf("state", f.State, stateQuantiles, stateRunning, stateNone), oneOf("scope", f.Scope, "", frozen.ScopeGlobal))
-		if err == nil && (f.Groups < 0 || f.Groups > schema.MaxWidth || f.State == stateNone && (f.Groups > 0 || f.Scope != "") || f.Pooled && (f.State == stateNone || f.Scope != "")) {
+		err := firstError(oneOf("state", f.State, stateQuantiles, stateRunning, stateLabels, stateNone), oneOf("scope", f.Scope, "", frozen.ScopeGlobal))
+		if err == nil && (f.Groups < 0 || f.Groups > schema.MaxWidth || f.State == stateNone && (f.Groups > 0 || f.Scope != "") || f.Pooled && (f.State == stateNone || f.Scope != "") ||
+			f.State == stateLabels && (f.Groups > 0 || f.Scope == "")) {
 			err = fmt.Errorf("%d groups of state %s and scope %q, pooled %t", f.Groups, f.State, f.Scope, f.Pooled)
 		}
 		if err != nil {
@@ -400,6 +404,16 @@ func (c *Companion) Running(feature int, series []byte) (r *welford.Running, ok 
 		return nil, ok, err
 	}
 	return r, ok, err
+}
+
+// Labels returns the counts of a feature that is a label, over all series. ok is
+// false of others.
+func (c *Companion) Labels(feature int) (l *sketch.Labels, ok bool, err error) {
+	l = new(sketch.Labels)
+	if ok, err = c.state(feature, nil, stateLabels, l); !ok {
+		return nil, ok, err
+	}
+	return l, ok, err
 }
 
 // Moments returns the moments of one series, whatever its feature keeps, as

@@ -101,6 +101,7 @@ func damage(r *rand.Rand, b []byte) []byte {
 func TestSealedDamage(t *testing.T) {
 	t.Run("numbers", func(t *testing.T) { sealedDamage(t, sampleBytes(t), 10_000) })
 	t.Run("arrays", func(t *testing.T) { sealedDamage(t, arraysBytes(t), 5_000) })
+	t.Run("labels", func(t *testing.T) { sealedDamage(t, labeledBytes(t), 5_000) })
 }
 
 func sealedDamage(t *testing.T, good []byte, times int) {
@@ -136,6 +137,7 @@ func FuzzArtifact(f *testing.F) {
 	f.Add(b[:len(b)/2])
 	f.Add(pack(nil))
 	f.Add(arraysBytes(f))
+	f.Add(labeledBytes(f))
 	f.Add(pack([]part{{manifestName, []byte(`{"format":1}` + "\n")}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = repair(bytes.Clone(b))

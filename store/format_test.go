@@ -25,7 +25,7 @@ func TestFormatPage(t *testing.T) {
 	for _, key := range append(keys(reflect.TypeFor[Manifest]()), keys(reflect.TypeFor[CompanionManifest]())...) {
 		want(key)
 	}
-	for _, file := range [][]byte{sampleBytes(t), companionBytes(t)} {
+	for _, file := range [][]byte{sampleBytes(t), labeledBytes(t), companionBytes(t)} {
 		for _, p := range unpack(t, file) {
 			name := strings.TrimSuffix(p.name, npySuffix)
 			if !strings.HasPrefix(name, seriesName) && name != manifestName {

@@ -12,14 +12,15 @@ import (
 	"tare/fit"
 	"tare/frozen"
 	"tare/record"
+	"tare/scale"
 	"tare/schema"
 	"tare/sketch"
 )
 
 // Format is the newest version of the artifact's format. An artifact that has no
-// array, nothing of all series together or of a record alone, no exact quantiles, no target, nothing
-// whitened and no splits behind the cutoff is written in version 1, which every tare
-// reads.
+// array, no label, nothing of all series together or of a record alone, no exact
+// quantiles, no target, no scaler that version 1 does not know, nothing whitened and no
+// splits behind the cutoff is written in version 1, which every tare reads.
 const Format = 2
 
 // A Manifest is what an artifact says about itself, in manifest.json. No time
@@ -30,8 +31,9 @@ type Manifest struct {
 	Pipeline string `json:"pipeline"`
 	Revision int    `json:"revision"`
 	fit.Plan
-	Columns    []string         `json:"columns"` // what Frozen.Transform writes
-	Ranges     []fit.Range      `json:"ranges"`  // the training stretch, by partition
+	Columns    []string         `json:"columns"`          // what Frozen.Transform writes
+	Widths     []int            `json:"widths,omitempty"` // how many of them each feature has: Frozen.Widths
+	Ranges     []fit.Range      `json:"ranges"`           // the training stretch, by partition
 	Incomplete Incomplete       `json:"complete,omitzero"`
 	Records    RecordCounts     `json:"records"`
 	Series     fit.SeriesCounts `json:"series"`
@@ -65,11 +67,16 @@ func (m *Manifest) format() int {
 		return Format
 	}
 	for i := range m.Features {
-		if f := &m.Features[i]; f.Shape != nil || f.Shared() || f.Pooled || f.Exact != "" || f.Role != "" {
+		if f := &m.Features[i]; f.Shape != nil || f.Shared() || f.Pooled || f.Exact != "" || f.Role != "" || newScaler(f.Scaler.Kind) {
 			return Format
 		}
 	}
 	return 1
+}
+
+// newScaler reports whether version 1 does not know a scaler.
+func newScaler(kind string) bool {
+	return kind == scale.YeoJohnson || kind == scale.BoxCox || kind == scale.KBins
 }
 
 // Pools reports whether every feature has numbers for series that were not learned.

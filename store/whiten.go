@@ -6,6 +6,7 @@ import (
 
 	"tare/frozen"
 	"tare/record"
+	"tare/scale"
 	"tare/schema"
 )
 
@@ -64,44 +65,52 @@ func (m *Manifest) checkGroups() error {
 	return m.CheckWritten()
 }
 
-// CheckWritten refuses an output that has no place for what becomes of groups.
+// CheckWritten refuses an output that has no place for what becomes of groups and
+// labels.
 func (m *Manifest) CheckWritten() error {
-	if len(m.Whiten) == 0 {
-		return nil
-	}
-	replaces := m.Output.Value == record.Replace || m.Output.Value == ""
+	csv, passes := m.Record.Format == schema.CSV, m.Normalize.UnknownSeries == UnknownPassthrough
 	switch {
-	case replaces && m.Record.Format == schema.CSV:
+	case m.replaces() && csv && len(m.Whiten) > 0:
 		return fmt.Errorf("output: value %s of %s records with groups that are whitened, want %s or %s: the outputs have no columns there", record.Replace, schema.CSV, record.Features, record.Vector)
-	case !replaces && m.Normalize.UnknownSeries == UnknownPassthrough:
+	case m.replaces() && csv && m.hasOneHot():
+		return fmt.Errorf("output: value %s of %s records with the scaler %s, want %s or %s, or the scaler %s: the outputs have no columns there", record.Replace, schema.CSV, scale.OneHot, record.Features, record.Vector, scale.Ordinal)
+	case !m.replaces() && passes && len(m.Whiten) > 0:
 		return fmt.Errorf("normalize: unknown_series %s with groups that are whitened and output value %s, want another: there is no column for the numbers as they came", UnknownPassthrough, m.Output.Value)
+	case !m.replaces() && passes && m.hasLabels():
+		return fmt.Errorf("normalize: unknown_series %s with labels and output value %s, want another: there is no column for the labels as they came", UnknownPassthrough, m.Output.Value)
 	}
 	return nil
 }
 
+// replaces reports whether records are written as they came but for the features.
+func (m *Manifest) replaces() bool { return m.Output.Value == record.Replace || m.Output.Value == "" }
+
 // Written returns the schema of the features that are written of a record, in the
 // order of the columns: its own, less the members of groups, then the groups, then
-// the targets. A group is one array with the output value replace, else a number for each column.
+// the targets. A group is one array with the output value replace, else a number for
+// each column, and so is a label that is encoded one-hot; an ordinal one is a number.
 func (m *Manifest) Written() *schema.Schema {
-	if len(m.Whiten) == 0 {
+	if len(m.Whiten) == 0 && m.Widths == nil {
 		return &m.Record
 	}
 	s := m.Record
 	s.Features = make([]schema.Feature, 0, len(m.Columns))
 	var targets []schema.Feature
+	rest := m.Columns
 	for i, f := range m.Record.Features {
 		switch {
 		case m.Features[i].Role == frozen.RoleTarget:
-			targets = append(targets, f)
+			targets = append(targets, m.written(i, nil)...)
 		case !m.member(f.Name):
-			s.Features = append(s.Features, f)
+			n := m.widthOf(i)
+			s.Features = append(s.Features, m.written(i, rest[:n])...)
+			rest = rest[n:]
 		}
 	}
-	rest := m.Columns[len(s.Features):]
 	for i := range m.Whiten {
 		g := &m.Whiten[i]
 		n := outputsOf(g, rest)
-		if m.Output.Value == record.Replace || m.Output.Value == "" {
+		if m.replaces() {
 			s.Features = append(s.Features, schema.Feature{Name: g.Name, Field: schema.Escape(g.Name), Shape: []int{n}})
 		} else {
 			s.Features = append(s.Features, columns(s.Format, rest[:n])...)

@@ -68,6 +68,7 @@ func (f *Fit) Freeze(id Identity) (*Result, error) {
 		Revision:   id.Revision,
 		Plan:       *f.Plan,
 		Columns:    fr.Columns(),
+		Widths:     fr.Widths(),
 		Ranges:     f.Ranges(),
 		Records:    f.recordCounts(fr),
 		Series:     merged.Counts(),

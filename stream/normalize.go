@@ -359,7 +359,7 @@ func (l *life) worker() (worker, *NormalizeCounts) {
 		v := newInverting(&Inverter{Artifact: l.artifact})
 		return v, &v.counts
 	}
-	n := &Normalizer{Artifact: l.artifact, Policy: l.Identity.Normalize, Splits: l.Identity.Splits, Seals: []int64{}}
+	n := &Normalizer{Artifact: l.artifact, Policy: l.Identity.Normalize, Splits: l.Identity.Splits, Seals: []int64{}, Warnings: l.Rejects}
 	for _, r := range l.artifact.Manifest.Ranges {
 		n.Seals = append(n.Seals, r.Seal)
 	}

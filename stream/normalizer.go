@@ -22,26 +22,29 @@ type Normalizer struct {
 	// without one was not learned from: its records are split by their time alone
 	// and none is late.
 	Seals []int64
+	// Warnings tells of unknown labels where their feature says so; may be nil.
+	Warnings *RejectLog
 }
 
 // NormalizeCounts tell what became of the records of a normalize pass. Every
 // record is one of Train, Gap, Live, Late and Rejected.
 type NormalizeCounts struct {
-	Train      int64                    `json:"train"`
-	Gap        int64                    `json:"gap"`
-	Live       int64                    `json:"live"`
-	Late       int64                    `json:"late"`
-	Rejected   [record.NumReasons]int64 `json:"rejected"`
-	Unknown    int64                    `json:"unknown_series"` // of a series that was not learned
-	OutOfRange int64                    `json:"out_of_range"`   // with such a value
-	Imputed    int64                    `json:"imputed"`        // with such a value
-	Bad        int64                    `json:"bad_values"`     // values taken as missing (bad_value)
-	Written    int64                    `json:"written"`        // to the output
-	Buried     int64                    `json:"dead_letters"`
-	Dropped    int64                    `json:"dropped"`       // of unknown series
-	NotLive    int64                    `json:"not_live"`      // left out by emit
-	TooLarge   int64                    `json:"too_large_out"` // dead-lettered because what they became fits into no batch
-	Lost       int64                    `json:"lost"`          // that fit into no batch even as dead letters: only counted and logged
+	Train        int64                    `json:"train"`
+	Gap          int64                    `json:"gap"`
+	Live         int64                    `json:"live"`
+	Late         int64                    `json:"late"`
+	Rejected     [record.NumReasons]int64 `json:"rejected"`
+	Unknown      int64                    `json:"unknown_series"` // of a series that was not learned
+	OutOfRange   int64                    `json:"out_of_range"`   // with such a value
+	UnknownLabel int64                    `json:"unknown_label"`  // with a label that is none of the categories, and not rejected for it
+	Imputed      int64                    `json:"imputed"`        // with such a value
+	Bad          int64                    `json:"bad_values"`     // values taken as missing (bad_value)
+	Written      int64                    `json:"written"`        // to the output
+	Buried       int64                    `json:"dead_letters"`
+	Dropped      int64                    `json:"dropped"`       // of unknown series
+	NotLive      int64                    `json:"not_live"`      // left out by emit
+	TooLarge     int64                    `json:"too_large_out"` // dead-lettered because what they became fits into no batch
+	Lost         int64                    `json:"lost"`          // that fit into no batch even as dead letters: only counted and logged
 }
 
 // Rejects returns the number of rejected records.
@@ -78,12 +81,13 @@ type normalizing struct {
 	mark   record.Mark
 	y      []float64
 	asIs   *asIs
+	warned []int // features whose unknown labels are told of
 }
 
 func newNormalizing(n *Normalizer) *normalizing {
 	f := n.Artifact.Frozen
 	return &normalizing{Normalizer: n, names: n.Splits.Names(), mark: record.Mark{Artifact: n.Artifact.Mark()},
-		y: make([]float64, f.Width()), asIs: newAsIs(f)}
+		y: make([]float64, f.Width()), asIs: newAsIs(f), warned: warned(f)}
 }
 
 // A desk takes what a worker makes of one record.
@@ -102,18 +106,26 @@ func (n *normalizing) take(d desk, topic string, m *record.Message, row *record.
 		n.counts.Rejected[reason]++
 		return d.refuse(m, reason, "")
 	}
-	n.counts.Bad += int64(row.Bad)
 	split, late := n.split(row, m)
-	n.count(split, late)
 	if n.Policy.Emit == store.EmitLive && split != fit.Live {
+		n.count(row, split, late)
 		n.counts.NotLive++
 		return nil
 	}
+	f := n.Artifact.Frozen
+	flags := f.Transform(n.y, row, n.Policy.Find(f, row.Series))
+	if flags&record.UnknownLabel != 0 {
+		if feature, rejected := f.RejectedLabel(row); rejected {
+			n.counts.Rejected[record.BadLabel]++
+			return d.refuse(m, record.BadLabel, unknownLabel(f, feature, row))
+		}
+	}
+	n.count(row, split, late)
 	place := n.Splits.Place(split, row.Time)
 	n.mark.Topic, n.mark.Partition, n.mark.Offset, n.mark.Split = topic, m.Partition, m.Offset, n.names[place]
-	n.mark.Flags = 0
+	n.mark.Flags = flags
 	if late {
-		n.mark.Flags = record.Late
+		n.mark.Flags |= record.Late
 	}
 	return n.write(d, m, place, row)
 }
@@ -126,7 +138,9 @@ func (n *normalizing) split(row *record.Row, m *record.Message) (split fit.Split
 	return cutoff.Split(row.Time, m.Offset, n.Seals[m.Partition])
 }
 
-func (n *normalizing) count(split fit.Split, late bool) {
+// count counts a record that is not rejected.
+func (n *normalizing) count(row *record.Row, split fit.Split, late bool) {
+	n.counts.Bad += int64(row.Bad)
 	switch {
 	case late:
 		n.counts.Late++
@@ -139,12 +153,9 @@ func (n *normalizing) count(split fit.Split, late bool) {
 	}
 }
 
-// write normalizes the record and sends it on, or does with it what the policy
-// for unknown series says. Where all series share all numbers none is unknown.
+// write sends the record on, normalized to n.y, or does with it what the policy for
+// unknown series says. Where all series share all numbers none is unknown.
 func (n *normalizing) write(d desk, m *record.Message, split int, row *record.Row) error {
-	f := n.Artifact.Frozen
-	id := n.Policy.Find(f, row.Series)
-	n.mark.Flags |= f.Transform(n.y, row, id)
 	y := n.y
 	if n.mark.Flags&record.UnknownSeries != 0 {
 		n.counts.Unknown++
@@ -160,12 +171,17 @@ func (n *normalizing) write(d desk, m *record.Message, split int, row *record.Ro
 			row, y = n.untouched(row)
 		}
 	}
-	n.note()
+	n.note(m, row)
 	n.counts.Written++
 	return d.emit(m, split, row, y, &n.mark)
 }
 
-func (n *normalizing) note() {
+// note counts what the flags say of a record that goes out.
+func (n *normalizing) note(m *record.Message, row *record.Row) {
+	if n.mark.Flags&record.UnknownLabel != 0 {
+		n.counts.UnknownLabel++
+		n.warn(m, row)
+	}
 	if n.mark.Flags&record.OutOfRange != 0 {
 		n.counts.OutOfRange++
 	}

@@ -337,6 +337,9 @@ func (l *life) freeze(ctx context.Context, all []*fitting) (*store.Artifact, err
 	if err != nil {
 		return nil, err
 	}
+	for _, line := range result.Lossy() {
+		l.Log.Warn(line)
+	}
 	id, err := store.SaveArtifact(l.ArtifactPath(), &result.Manifest, result.Frozen, false)
 	if err != nil {
 		return nil, err

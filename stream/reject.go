@@ -30,18 +30,38 @@ func source(topic string, m *record.Message) string {
 	return string(mark.AppendSource(nil))
 }
 
-// logEvery is how often rejections of one reason are logged.
+// logEvery is how often rejections of one reason are logged, and unknown labels.
 const logEvery = 10 * time.Second
 
-// A RejectLog tells of rejected records, at most once in ten seconds for each
-// reason, with the number of those it kept to itself. Its zero value, and nil,
-// say nothing. It is safe for concurrent use.
+// A RejectLog tells of rejected records, and of those that go on with an unknown
+// label: at most once in ten seconds for each reason, with the number of those it
+// kept to itself. Its zero value, and nil, say nothing. It is safe for concurrent
+// use.
 type RejectLog struct {
 	Logger *slog.Logger
 
-	mu         sync.Mutex
-	last       [record.NumReasons]time.Time
-	suppressed [record.NumReasons]int64
+	mu       sync.Mutex
+	rejected [record.NumReasons]pace
+	labels   pace
+}
+
+// A pace lets one through in each stretch of logEvery.
+type pace struct {
+	last       time.Time
+	suppressed int64
+}
+
+// due reports whether one more is to be told of, and how many were not since the
+// last.
+func (p *pace) due() (suppressed int64, ok bool) {
+	now := time.Now()
+	if !p.last.IsZero() && now.Sub(p.last) < logEvery {
+		p.suppressed++
+		return 0, false
+	}
+	suppressed = p.suppressed
+	p.last, p.suppressed = now, 0
+	return suppressed, true
 }
 
 // Add tells of one rejection.
@@ -51,11 +71,22 @@ func (l *RejectLog) Add(topic string, m *record.Message, reason record.Reason, d
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now := time.Now(); l.last[reason].IsZero() || now.Sub(l.last[reason]) >= logEvery {
+	if suppressed, ok := l.rejected[reason].due(); ok {
 		l.Logger.Warn("record rejected", "reason", reason.String(), "source", source(topic, m),
-			"detail", detail, "more_since_last", l.suppressed[reason])
-		l.last[reason], l.suppressed[reason] = now, 0
+			"detail", detail, "more_since_last", suppressed)
+	}
+}
+
+// Label tells of a record that goes on though a label of it is none of the
+// categories of its feature.
+func (l *RejectLog) Label(topic string, m *record.Message, feature string, label []byte) {
+	if l == nil || l.Logger == nil {
 		return
 	}
-	l.suppressed[reason]++
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if suppressed, ok := l.labels.due(); ok {
+		l.Logger.Warn("unknown label", "feature", feature, "label", brief(label), "source", source(topic, m),
+			"more_since_last", suppressed)
+	}
 }

@@ -57,6 +57,9 @@ var rows = []row{
 	{"image of 3 x 224 x 224 bytes to float32, by channel, a number", passes + "Packed/transform/images", cpu, 2.5, nil},
 	{"the same learned, a number of spectra", passes + "Packed/fit/spectra", cpu, 0, nil},
 	{"of images", passes + "Packed/fit/images", cpu, 0, nil},
+	{"group of 64 whitened, a record learned", passes + "Whiten/learn/pca", cpu, 3333, nil},
+	{"the same applied, by `pca`", passes + "Whiten/apply/pca", cpu, 2000, nil},
+	{"by `zca`", passes + "Whiten/apply/zca", cpu, 2000, nil},
 	{"moments in blocks of 32, a value", libraries + "Moments/tare-blocks", cpu, 3, []peer{
 		{"plain Welford", libraries + "Moments/plain-welford", 0.5}, {"gonum, all values at once", libraries + "Moments/gonum-batch", 0}}},
 	{"a stream's moments, minimum and maximum, a value", libraries + "Moments/tare", cpu, 0, []peer{

@@ -74,6 +74,9 @@ func indexed(index []int) string {
 
 // scalerText says how a feature is scaled, and what shares its numbers.
 func scalerText(f *frozen.Feature) string {
+	if f.Encoding != nil { // always of all series
+		return f.Encoding.Kind
+	}
 	text := f.Scaler.Kind
 	if f.Scaler.Norm != "" {
 		text += " " + f.Scaler.Norm

@@ -54,7 +54,7 @@ func describeNormalize(c *stream.NormalizeCounts) string {
 	}, c.Rejected[:])
 	var notes []string
 	for _, p := range []part{
-		{c.Unknown, "of unknown series"}, {c.OutOfRange, "out of range"}, {c.Imputed, "imputed"},
+		{c.Unknown, "of unknown series"}, {c.OutOfRange, "out of range"}, {c.UnknownLabel, "with an unknown label"}, {c.Imputed, "imputed"},
 		{c.Bad, "bad values taken as missing"}, {c.Dropped, "dropped"}, {c.NotLive, "not emitted"}, {c.Buried, "dead letters"},
 	} {
 		if p.n > 0 {

@@ -438,7 +438,7 @@ func (a *app) printSample(s *sampleReport, plan *fit.Plan) error {
 		fmt.Fprint(a.stdout, "after     scaled with the sample's own statistics, to show the shape only\n")
 	}
 	for _, e := range s.Shown {
-		e.print(a.stdout)
+		e.print(a.stdout, s.ScaledBy != "")
 	}
 	return nil
 }

@@ -8,8 +8,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"tare/internal/accuracy"
 )
 
 // atExample copies an example to a new folder and goes there.
@@ -302,6 +305,234 @@ func TestExampleWhiten(t *testing.T) {
 	f("motion: zca of ax, ay, az, learned from 200 records with all members", "inspect", artifact, "--series", "m0")
 	f("motion_zca2", "explain", "-a", artifact, "one.jsonl")
 	f("verified: 400 records", "verify", "-a", artifact, "motors/a.jsonl")
+}
+
+// TestExampleCategories holds the columns of every record against the labels in
+// it, and inverse to give these back.
+func TestExampleCategories(t *testing.T) {
+	const example, artifact = "categories.yaml", "state/machines-1.npz"
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(5, 6))
+	states, faults := []string{"idle", "run", "stop"}, []string{"false", "true"}
+	programs := map[int]int{}
+	var lines []string
+	type truth struct {
+		state   string
+		program int
+		fault   string
+	}
+	var want []truth
+	for i := range 600 {
+		w := truth{states[r.IntN(3)], int(math.Exp(5 * r.Float64())), faults[r.IntN(2)]}
+		programs[w.program]++
+		want = append(want, w)
+		lines = append(lines, fmt.Sprintf(`{"machine":"m%d","ts":"2026-02-01T00:00:%02dZ","load":%d,"state":%q,"job":{"program":%d},"fault":%s}`,
+			i%3, i%60, r.IntN(9), w.state, w.program, w.fault))
+	}
+	lines = append(lines,
+		`{"machine":"m1","ts":"2026-03-02T00:00:00Z","load":1,"state":"melting","job":{"program":-7},"fault":true}`,
+		`{"machine":"m1","ts":"2026-03-02T00:00:01Z","load":1,"state":"idle","job":{"program":1},"fault":"perhaps"}`)
+	if err := os.Mkdir("machines", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "machines/a.jsonl", []byte(strings.Join(lines, "\n")))
+	_, says := tare(t, 0, "", "run", "-c", example)
+	if !strings.Contains(says, `msg="unknown label" feature=state label=melting source=a.jsonl/0/600`) || !strings.Contains(says, "1 rejected (label 1); 601 written (1 with an unknown label, 1 dead letters)") {
+		t.Errorf("run says %s", says)
+	}
+	if dead := string(readBytes(t, "rejected.jsonl")); !strings.Contains(dead, `label \"perhaps\" is none of the categories`) {
+		t.Errorf("the dead letter is %s", dead)
+	}
+	frequent := 0 // programs with a column of their own
+	var columns []string
+	out, _ := tare(t, 0, "", "inspect", artifact, "--columns")
+	for _, name := range strings.Fields(out) {
+		if strings.HasPrefix(name, "program_") {
+			columns = append(columns, name)
+		}
+	}
+	encoded := strings.Split(strings.TrimSpace(string(readBytes(t, "encoded.jsonl"))), "\n")
+	for i, line := range encoded {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatal(err)
+		}
+		w := truth{"melting", -7, "true"}
+		if i < len(want) {
+			w = want[i]
+		}
+		for _, s := range states {
+			if is := got["state_"+s] == 1.0; is != (s == w.state) {
+				t.Fatalf("%s: the column of %s is wrong", line, s)
+			}
+		}
+		own := fmt.Sprintf("program_%d", w.program)
+		if _, has := got[own]; !has {
+			own = "program_infrequent_sklearn"
+		} else if i < len(want) {
+			frequent++
+		}
+		for _, name := range columns {
+			if is := got[name] == 1.0; is != (name == own) {
+				t.Fatalf("%s: %s is wrong", line, name)
+			}
+		}
+		if is := got["fault"] == 1.0; is != (w.fault == "true") {
+			t.Fatalf("%s: the fault is wrong", line)
+		}
+	}
+	if n := mostOf(programs, 19, 3); frequent != n || len(columns) != 20 {
+		t.Errorf("%d records have one of %d columns, want %d and 20", frequent, len(columns), n)
+	}
+	out, _ = tare(t, 0, "", "inverse", "-a", artifact, "encoded.jsonl")
+	for i, line := range strings.Split(strings.TrimSpace(out), "\n")[:len(want)] {
+		if text := fmt.Sprintf(`"fault":%s,"state":%q`, want[i].fault, want[i].state); !strings.Contains(line, text) {
+			t.Fatalf("%s, want %s", line, text)
+		}
+	}
+	out, _ = tare(t, 0, "", "inspect", artifact)
+	if !strings.Contains(out, fmt.Sprintf("program: %d categories, %d of them infrequent: ", len(programs), len(programs)-19)) {
+		t.Errorf("inspect says %s", out)
+	}
+	tare(t, 0, "", "verify", "-a", artifact, "machines/a.jsonl")
+	tare(t, 3, "", "dry-run", "-c", example) // the outputs exist
+}
+
+// mostOf sums the n largest counts, of which each is at least least.
+func mostOf(counts map[int]int, n, least int) (sum int) {
+	var all []int
+	for _, c := range counts {
+		all = append(all, c)
+	}
+	slices.Sort(all)
+	for _, c := range all[len(all)-n:] {
+		if c < least {
+			return -1
+		}
+		sum += c
+	}
+	return sum
+}
+
+// TestExampleSkewed holds skewed values to come out with mean 0, deviation 1 and
+// little skewness, a fifth of the records in each bin, and inverse to give the
+// values back.
+func TestExampleSkewed(t *testing.T) {
+	const example, artifact, n = "skewed.yaml", "state/skewed-1.npz", 100
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(1, 2))
+	var raw strings.Builder
+	for i := range n {
+		fmt.Fprintf(&raw, `{"pump":"p1","ts":"2026-02-01T00:00:%02dZ","flow":%v,"offset":%v,"load":%v}`+"\n",
+			i%60, math.Exp(r.NormFloat64()), 1-math.Exp(r.NormFloat64()), 100*r.Float64())
+	}
+	if err := os.Mkdir("pumps", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "pumps/a.jsonl", []byte(raw.String()))
+	tare(t, 0, "", "run", "-c", example)
+	type numbers struct{ Flow, Offset, Load float64 }
+	read := func(lines string) (all []numbers) {
+		for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
+			var x numbers
+			if err := json.Unmarshal([]byte(line), &x); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, x)
+		}
+		return all
+	}
+	normalized := string(readBytes(t, "normalized.jsonl"))
+	var sums [2][4]float64
+	bins := map[float64]int{}
+	for _, x := range read(normalized) {
+		for i, z := range []float64{x.Flow, x.Offset} {
+			for k := range sums[i] {
+				sums[i][k] += math.Pow(z, float64(k)) / n
+			}
+		}
+		bins[x.Load]++
+	}
+	for i, s := range sums {
+		if math.Abs(s[1]) > 1e-9 || math.Abs(s[2]-1) > 1e-9 || math.Abs(s[3]) > 0.3 {
+			t.Errorf("feature %d has mean %v, variance %v, skewness %v", i, s[1], s[2], s[3])
+		}
+	}
+	for bin := range 5 {
+		if bins[float64(bin)] != n/5 {
+			t.Errorf("bins hold %v, want %d each", bins, n/5)
+		}
+	}
+	out, _ := tare(t, 0, "", "inverse", "-a", artifact, "normalized.jsonl")
+	want := read(raw.String())
+	for i, got := range read(out) {
+		if w := want[i]; math.Abs(got.Flow-w.Flow) > 1e-9*w.Flow || math.Abs(got.Offset-w.Offset) > 1e-9 || math.Abs(got.Load-w.Load) > 20 {
+			t.Fatalf("%+v came back as %+v", w, got)
+		}
+	}
+}
+
+// TestExampleEveryScaler holds every field to come out by its scaler and to come back,
+// what is missing to be filled in where that is asked for, and a new machine to be
+// normalized too.
+func TestExampleEveryScaler(t *testing.T) {
+	const example, artifact, n = "every-scaler.yaml", "state/machines-1.npz", 101
+	atExample(t, example)
+	r := rand.New(rand.NewPCG(1, 2))
+	var raw strings.Builder
+	for i := range n {
+		machine, temperature := "m1", fmt.Sprint(20+r.NormFloat64())
+		if i == n-1 {
+			machine = "new"
+		}
+		if i == 7 {
+			temperature = "null"
+		}
+		z := r.NormFloat64()
+		fmt.Fprintf(&raw, `{"machine":%q,"ts":"2026-02-01T00:00:%02dZ","temperature":%s,"duty":%v,"torque":%v,"vibration":%v,"current":%v,"load":%v,"latency":%v,"particles":%d,"starts":%d,"drift":%v,"outside":%v}`+"\n",
+			machine, i%60, temperature, r.Float64(), z, z/r.Float64(), 3+z, r.Float64(), r.ExpFloat64(), int(math.Exp(3+z)), r.IntN(50), z/r.Float64(), 10+z)
+	}
+	if err := os.Mkdir("machines", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeBytes(t, "machines/a.jsonl", []byte(raw.String()))
+	tare(t, 0, "", "run", "-c", example)
+	lines := strings.Split(strings.TrimSpace(string(readBytes(t, "normalized.jsonl"))), "\n")
+	values := map[string][]float64{}
+	for i, line := range lines {
+		var got map[string]any
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatal(err)
+		}
+		for name, v := range got {
+			x, number := v.(float64)
+			if number && i < n-1 {
+				values[name] = append(values[name], x)
+			}
+			if v == nil {
+				t.Errorf("record %d has no %s: %s", i, name, line)
+			}
+		}
+	}
+	if !strings.Contains(lines[7], `"temperature":0,`) || !strings.Contains(lines[7], "imputed") || !strings.Contains(lines[n-1], "unknown_series") {
+		t.Errorf("a filled in record is %s\nof a new machine %s", lines[7], lines[n-1])
+	}
+	for name, want := range map[string][2]float64{"duty": {0, 1}, "load": {0, 1}, "latency": {-5.199337582605575, 5.19933758270342}} {
+		if low, high := slices.Min(values[name]), slices.Max(values[name]); math.Abs(low-want[0]) > 1e-12 || math.Abs(high-want[1]) > 1e-12 {
+			t.Errorf("%s goes from %v to %v, want %v", name, low, high, want)
+		}
+	}
+	if largest := max(slices.Max(values["torque"]), -slices.Min(values["torque"])); largest != 1 {
+		t.Errorf("the largest torque is %v", largest)
+	}
+	for _, name := range []string{"vibration", "current"} {
+		slices.Sort(values[name])
+		if median, range4 := values[name][50]+values[name][49], accuracy.Linear(values[name], .75)-accuracy.Linear(values[name], .25); math.Abs(median) > 1e-9 || math.Abs(range4-1) > 1e-9 {
+			t.Errorf("%s has median %v and range %v", name, median/2, range4)
+		}
+	}
+	back, _ := tare(t, 0, "", "inverse", "-a", artifact, "normalized.jsonl")
+	sameRecords(t, strings.Join(strings.Split(back, "\n")[8:n-1], "\n"), strings.Join(strings.Split(raw.String(), "\n")[8:n-1], "\n"), 1e-7)
 }
 
 // TestExampleClips holds each channel of each clip against its own largest sample,

@@ -14,6 +14,7 @@ import (
 	"tare/fit"
 	"tare/frozen"
 	"tare/record"
+	"tare/scale"
 	"tare/store"
 	"tare/stream"
 )
@@ -106,9 +107,14 @@ func (e *explainer) record(row *record.Row) error {
 	if id == frozen.Unknown && keyed(e.artifact.Frozen) {
 		fmt.Fprintf(e.out, "  unknown: not in the artifact, or fewer than %d training records; unknown_series is %s\n", m.MinSamples, m.Normalize.UnknownSeries)
 	}
-	x := row.Numbers
+	x, labels := row.Numbers, row.Labels
 	for i := range m.Features {
 		f := &m.Features[i]
+		if f.Encoding != nil {
+			e.label(i, &labels[0])
+			x, labels = x[1:], labels[1:]
+			continue
+		}
 		if id != frozen.Unknown || f.Shared() {
 			if err := e.feature(i, row, x[:f.Size()], id); err != nil {
 				return err
@@ -189,17 +195,32 @@ func (e *explainer) number(i int, row *record.Row, number int, id int32) error {
 func (e *explainer) line(name, text string) { fmt.Fprintf(e.out, "    %-11s %s\n", name, text) }
 
 func (e *explainer) params(spec *frozen.Feature, p []float64) {
-	names := spec.Scaler.Params()
-	if spec.Scaler.Ragged() {
+	switch {
+	case spec.Scaler.Ragged() && len(p) == 0:
+	case spec.Scaler.Kind == scale.KBins:
+		e.line("bins", binsText(p))
+	case spec.Scaler.Ragged():
 		m := len(p) / 2
-		if m > 0 {
-			e.line("landmarks", fmt.Sprintf("%d, from %s to %s", m, full(p[m]), full(p[2*m-1])))
+		e.line("landmarks", fmt.Sprintf("%d, from %s to %s", m, full(p[m]), full(p[2*m-1])))
+	default:
+		for k, name := range spec.Scaler.Params() {
+			e.line(name, full(p[k]))
 		}
-		return
 	}
-	for k, name := range names {
-		e.line(name, full(p[k]))
+}
+
+// binsText tells the edges of bins: all of few, and the ends of many.
+func binsText(edges []float64) string {
+	const few = 12
+	n := len(edges) - 1
+	if n > few {
+		return fmt.Sprintf("%d, from %s to %s", n, full(edges[0]), full(edges[n]))
 	}
+	var parts []string
+	for _, edge := range edges {
+		parts = append(parts, full(edge))
+	}
+	return fmt.Sprintf("%d, with the edges %s", n, strings.Join(parts, ", "))
 }
 
 // percentile tells where a value lies among those it was learned from.
@@ -225,7 +246,7 @@ func beyond(x, lo, hi float64) string {
 	return outsideDomain
 }
 
-const outsideDomain = "outside the domain of a pre-transform: counted as missing"
+const outsideDomain = "outside the domain of a pre-transform or of the scaler: counted as missing"
 
 // full writes a number with all its digits.
 func full(x float64) string {

@@ -195,6 +195,7 @@ func (a *app) warnOfNothing(plan *fit.Plan, r *stream.Result) {
 		}
 	}
 	a.tellSkipped(plan, r)
+	a.tellLossy(r)
 }
 
 // save writes the artifact, then its companion, and reads the artifact back.

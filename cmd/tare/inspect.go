@@ -57,7 +57,8 @@ func (a *app) runInspect(path string, o *inspectOptions) error {
 		return a.printJSON(struct {
 			ID string `json:"id"`
 			store.Manifest
-		}{artifact.ID, artifact.Manifest})
+			Labels []dictionaryReport `json:"labels,omitempty"`
+		}{artifact.ID, artifact.Manifest, reportLabels(artifact.Frozen)})
 	}
 	return a.printSummary(path, artifact)
 }
@@ -156,6 +157,7 @@ func printFeatures(out io.Writer, artifact *store.Artifact) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	printLabels(out, artifact.Frozen)
 	printGroups(out, m)
 	return nil
 }
@@ -276,6 +278,7 @@ func (a *app) printSeries(artifact *store.Artifact, o *inspectOptions) error {
 			fmt.Fprintf(a.stdout, "%s: %d more of %d sets of statistics; numpy.load opens all\n", f.Name, more, f.Groups())
 		}
 	}
+	printLabels(a.stdout, artifact.Frozen)
 	printWhitened(a.stdout, artifact, id)
 	return nil
 }
@@ -297,7 +300,7 @@ func reportSeries(f *frozen.Frozen, id int32) seriesReport {
 func reportGroup(f *frozen.Frozen, feature, group int, id int32) featureReport {
 	spec, l := &f.Features()[feature], f.Learned(feature)
 	missing := frozen.Number(math.NaN())
-	r := featureReport{Name: spec.Name, Scaler: spec.Scaler.Kind, Scope: spec.Scope, Fixed: !spec.Learns(),
+	r := featureReport{Name: spec.Name, Scaler: kindOf(spec), Scope: spec.Scope, Fixed: !spec.Learns(),
 		Min: missing, Max: missing, Mean: missing, Var: missing,
 		Params: map[string][]frozen.Number{}, label: groupText(spec, group), scaling: scalerText(spec)}
 	if n := spec.Groups(); n > 1 {

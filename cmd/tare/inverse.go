@@ -72,7 +72,7 @@ func (a *app) runInverse(ctx context.Context, o *inverseOptions, args []string) 
 	if o.targets {
 		normalized, inverted, err = packedTargets(artifact, o)
 	} else {
-		normalized, inverted, err = invertible(&artifact.Manifest, o.value)
+		normalized, inverted, err = invertible(artifact, o.value)
 	}
 	if err != nil {
 		return err
@@ -121,7 +121,8 @@ type newEncoder = func(header []byte) (record.Encoder, error)
 // invertible returns the schema of the records that an artifact has normalized,
 // and what encodes them in their units. value, unless it is empty, says how they were
 // written, in place of the artifact.
-func invertible(m *store.Manifest, value string) (*schema.Schema, newEncoder, error) {
+func invertible(artifact *store.Artifact, value string) (*schema.Schema, newEncoder, error) {
+	m := &artifact.Manifest
 	override(&m.Output.Value, value)
 	refuse := func(format string, args ...any) (*schema.Schema, newEncoder, error) {
 		return nil, nil, usagef(format, args...)
@@ -139,8 +140,11 @@ func invertible(m *store.Manifest, value string) (*schema.Schema, newEncoder, er
 	if len(m.Whiten) > 0 && m.Record.Format == schema.CSV {
 		return refuse("the artifact whitens features of csv records, whose columns cannot be brought back; in Python use load(...).inverse_transform")
 	}
+	if m.Record.Format == schema.CSV && len(columnsOf(artifact.Frozen)) > 0 {
+		return refuse("the artifact makes several columns of a label (onehot) in csv records, which cannot be brought back; in Python use load(...).inverse_transform")
+	}
 	normalized := normalizedOf(m)
-	return normalized, func(header []byte) (record.Encoder, error) { return inverterOf(m, normalized, header) }, nil
+	return normalized, func(header []byte) (record.Encoder, error) { return inverterOf(artifact, normalized, header) }, nil
 }
 
 // normalizedOf returns the schema of the records that an artifact has normalized.
@@ -191,6 +195,9 @@ func packedTargets(artifact *store.Artifact, o *inverseOptions) (*schema.Schema,
 		return refuse("the artifact has no targets: none of its features has role: target")
 	}
 	for _, f := range targets.Features() {
+		if f.Encoding != nil {
+			return refuse("target %q is a label, for which packed numbers have no place; give records {series, %[1]s}, or in Python use load(...).inverse_transform", f.Name)
+		}
 		if len(m.Record.Series.Fields) > 0 && !f.Shared() {
 			return refuse("target %q has statistics of its own in each series, and packed numbers name none; give records {series, %[1]s}, or learn it with scope: global", f.Name)
 		}
@@ -231,7 +238,7 @@ func (a *app) invertFiles(ctx context.Context, c *config.Config, force bool, arg
 	if err != nil {
 		return err
 	}
-	normalized, inverted, err := invertible(&artifact.Manifest, c.Output.Value)
+	normalized, inverted, err := invertible(artifact, c.Output.Value)
 	if err != nil {
 		return err
 	}
@@ -245,7 +252,7 @@ func (a *app) invertTopic(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	normalized, inverted, err := invertible(&artifact.Manifest, c.Output.Value)
+	normalized, inverted, err := invertible(artifact, c.Output.Value)
 	if err == nil && normalized.Format == schema.CSV {
 		err = usagef("%s reads csv, whose header line a topic has not: take files back, with tare inverse", artifactPath(c))
 	}

@@ -60,11 +60,11 @@ func (a *app) runLint(paths []string) error {
 }
 
 // bytesShared estimates what the statistics take that all series share: as much
-// as those of one series.
+// as those of one series. Labels, which take what they need, are left out.
 func bytesShared(plan *fit.Plan) (state, artifact int) {
 	var one fit.Plan
 	for _, f := range plan.Features {
-		if f.Scope == frozen.ScopeGlobal {
+		if f.Scope == frozen.ScopeGlobal && f.Encoding == nil {
 			f.Scope = ""
 			one.Features = append(one.Features, f)
 		}

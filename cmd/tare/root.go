@@ -108,10 +108,10 @@ difference, 4 training data is gone, 5 artifact refused, 6 freeze refused,
 		SuggestionsMinimumDistance: 2,
 	}
 	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
-		a.ran, a.writes = true, slices.Contains([]string{"demo", "fit", "transform", "inverse", "run"}, cmd.Name())
+		a.ran, a.writes = true, slices.Contains([]string{"demo", "fit", "transform", "inverse", "run", "init"}, cmd.Name())
 	}
 	root.AddCommand(a.demo(), a.fit(), a.transform(), a.inverse(), a.runPipeline(), a.inspect(), a.explain(),
-		a.verify(), a.dryRun(), a.freeze(), a.status(), a.lint(), a.schema(), a.version())
+		a.verify(), a.dryRun(), a.freeze(), a.status(), a.initConfig(), a.lint(), a.schema(), a.version())
 	return root
 }
 

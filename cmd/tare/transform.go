@@ -184,6 +184,7 @@ func (a *app) normalize(ctx context.Context, artifact *store.Artifact, source *s
 		Source:     source,
 		NewDecoder: a.warnMissing(decoders(&m.Record, false)),
 		Output:     a.output(o, dead, m.Normalize.OnError == store.OnErrorFail),
+		Warnings:   a.rejects(),
 	}
 	n.Output.NewEncoder = encoders(m)
 	if learned != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -30,8 +31,9 @@ type trial struct {
 	artifact *store.Artifact // what is frozen; nil to learn from the sample
 	topic    bool            // the sample is of a topic
 
-	looks []look
-	after map[place][]byte
+	looks  []look
+	after  map[place][]byte
+	counts stream.NormalizeCounts // of the sample, normalized
 }
 
 // A place is where a record stands in the source.
@@ -106,7 +108,11 @@ func (t *trial) run(ctx context.Context, r *dryReport, show int) (*sampleReport,
 		r.say(stream.CheckFail, "source", "%v", err)
 		return nil, nil
 	}
-	if err := t.scale(ctx, s); err != nil {
+	err := t.scale(ctx, s)
+	if refusal, ok := errors.AsType[*fit.Refusal](err); ok {
+		s.ScaledBy = ""
+		r.say(stream.CheckWarn, "sample", "it alone would not be frozen: %v", refusal)
+	} else if err != nil {
 		return nil, err
 	}
 	t.judge(r, s)
@@ -255,7 +261,8 @@ func (t *trial) normalize(ctx context.Context, artifact *store.Artifact) error {
 			NewEncoder: encoders(&shown.Manifest),
 			Open:       func([]byte, string) (sink.Writer, error) { return catcher{t.after}, nil },
 		}}
-	_, err := n.Run(ctx)
+	var err error
+	t.counts, err = n.Run(ctx)
 	return err
 }
 
@@ -289,6 +296,7 @@ func (t *trial) judge(r *dryReport, s *sampleReport) {
 		}
 	}
 	t.judgeUnknown(r, s)
+	t.judgeLabels(r, s)
 }
 
 func (t *trial) judgeRejects(r *dryReport, s *sampleReport) {
@@ -463,7 +471,8 @@ func readably(value []byte) string {
 	return text
 }
 
-func (e *example) print(w io.Writer) {
+// print prints the record, and what becomes of it if that is known.
+func (e *example) print(w io.Writer, scaled bool) {
 	fmt.Fprintf(w, "\n%s", e.Source)
 	if e.Reason != "" {
 		fmt.Fprintf(w, "  rejected: %s: %s\n  before  %s\n", e.Reason, e.Detail, e.Before)
@@ -478,11 +487,13 @@ func (e *example) print(w io.Writer) {
 		fmt.Fprint(w, ", late")
 	}
 	fmt.Fprintf(w, "\n  before  %s\n", e.Before)
-	if e.After == nil {
+	switch {
+	case !scaled:
+	case e.After == nil:
 		fmt.Fprint(w, "  after   not written\n")
-		return
+	default:
+		fmt.Fprintf(w, "  after   %s\n", *e.After)
 	}
-	fmt.Fprintf(w, "  after   %s\n", *e.After)
 }
 
 func (s *sampleReport) rejectedText() string {

@@ -182,7 +182,7 @@ func sameNumbers(was, now *frozen.Frozen, feature int, id int32) bool {
 	return slices.Equal(x.Count[from:to], y.Count[from:to]) && slices.Equal(x.Missing[from:to], y.Missing[from:to]) &&
 		equal(x.Min[from:to], y.Min[from:to]) && equal(x.Max[from:to], y.Max[from:to]) &&
 		equal(x.Mean[from:to], y.Mean[from:to]) && equal(x.Var[from:to], y.Var[from:to]) &&
-		equal(was.Params(feature, id), now.Params(feature, id))
+		equal(was.Params(feature, id), now.Params(feature, id)) && sameLabels(x.Labels, y.Labels)
 }
 
 // equal compares numbers; NaN equals NaN.

@@ -41,26 +41,29 @@ func groupsOf(plan *fit.Plan, c *config.Config) {
 
 // encoderOf returns what encodes records normalized with an artifact.
 func encoderOf(m *store.Manifest, o record.Output, header []byte) (record.Encoder, error) {
-	if len(m.Whiten) > 0 && o.Value == record.Replace {
+	if (len(m.Whiten) > 0 || labeled(m)) && o.Value == record.Replace {
 		members := map[string][]string{}
 		for i := range m.Whiten {
 			members[m.Whiten[i].Name] = m.Whiten[i].Members
 		}
-		return record.NewRewriter(&m.Record, m.Written(), o, members)
+		return record.NewRewriter(&m.Record, m.Written(), o, header, members)
 	}
 	return record.NewEncoder(m.Written(), o, header)
 }
 
 // inverterOf returns what encodes records that are in their units again, normalized
 // being the schema they had.
-func inverterOf(m *store.Manifest, normalized *schema.Schema, header []byte) (record.Encoder, error) {
-	switch {
-	case len(m.Whiten) == 0:
-		return record.NewEncoder(normalized, invertedOf(m), header)
-	case m.Output.Value == record.Features:
-		return record.NewRewriter(normalized, m.Record.Output(names(m.Features)), invertedOf(m), nil)
+func inverterOf(artifact *store.Artifact, normalized *schema.Schema, header []byte) (record.Encoder, error) {
+	m, f := &artifact.Manifest, artifact.Frozen
+	o := invertedOf(m)
+	if len(m.Whiten) == 0 && !labeled(m) {
+		return record.NewEncoder(normalized, o, header)
 	}
-	return record.NewRewriter(normalized, &m.Record, invertedOf(m), nil)
+	o.Labels = codesOf(f)
+	if m.Output.Value == record.Features {
+		return record.NewRewriter(normalized, m.Record.Output(names(m.Features)), o, header, columnsOf(f))
+	}
+	return record.NewRewriter(normalized, &m.Record, o, header, nil)
 }
 
 func names(features []frozen.Feature) []string {

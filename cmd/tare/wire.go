@@ -45,7 +45,7 @@ func planOf(c *config.Config) *fit.Plan {
 		plan.Record.Time.MaxFutureSkew = c.Record.MaxFutureSkew
 	}
 	for _, f := range targetsLast(c.Features) {
-		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Field, Shape: f.Shape})
+		plan.Record.Features = append(plan.Record.Features, schema.Feature{Name: f.Name, Field: f.Field, Shape: f.Shape, Label: f.Encoding.Kind != ""})
 		plan.Features = append(plan.Features, featureOf(f, c.Scope, c.Normalize.UnknownSeries == store.UnknownPooled))
 	}
 	groupsOf(plan, c)
@@ -73,6 +73,9 @@ func targetsLast(features []config.Feature) (ordered []*config.Feature) {
 func featureOf(f *config.Feature, scope string, pooled bool) frozen.Feature {
 	out := frozen.Feature{Name: f.Name, By: f.By, Scaler: scale.Spec(f.Scaler), Impute: frozen.Impute(f.Impute), Exact: f.Exact,
 		Shape: f.Shape, Per: f.Per, Fixed: (*frozen.Fixed)(f.Fixed)}
+	if out.Encoding = encodingOf(f); out.Encoding != nil {
+		out.Scaler, out.Scope = scale.Spec{Kind: scale.None}, frozen.ScopeGlobal
+	}
 	if out.Learns() && cmp.Or(f.Scope, scope) == frozen.ScopeGlobal {
 		out.Scope = frozen.ScopeGlobal
 	}
@@ -220,12 +223,13 @@ func (a *app) warnMissing(next stream.NewDecoder) stream.NewDecoder {
 // outputOf returns how records normalized with an artifact are written.
 func outputOf(m *store.Manifest) record.Output {
 	o := m.Output
-	if len(m.Whiten) > 0 {
+	if len(m.Whiten) > 0 || m.Widths != nil && slices.Max(m.Widths) != 1 {
 		return o
 	}
 	o.Columns = m.Columns
 	for i := range m.Features {
-		o.Imputed = append(o.Imputed, m.Features[i].Impute.Kind != "")
+		e := m.Features[i].Encoding
+		o.Imputed = append(o.Imputed, m.Features[i].Impute.Kind != "" || e != nil && e.EncodedMissingValue != nil)
 	}
 	return o
 }

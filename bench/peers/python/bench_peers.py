@@ -13,12 +13,17 @@ has learned to a file.
 A second table has packed arrays beside numpy, for a number: spectra of 64 float32,
 each bin standardized behind a logarithm, and images of 3 x 224 x 224 bytes, each
 channel standardized, both to float32. numpy holds them all in memory.
+
+A third has 64 numbers whitened together, for a record that is in memory already, as
+tare's own benchmark (go test -bench Whiten ./bench) and scikit-learn's PCA see it.
+tare learns record by record, with the moments of each number besides.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import resource
 import statistics
 import subprocess
@@ -30,6 +35,7 @@ from pathlib import Path
 
 import numpy as np
 from river import preprocessing as river
+from sklearn.decomposition import PCA
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
 SENSORS, RUNS = 1_000, 6
@@ -188,6 +194,21 @@ def array_programs(tare, folder, name):
     }
 
 
+def whitening():
+    """Print the median time of a record of 64 numbers, learned and transformed."""
+    bench = ["go", "test", "-run", "^$", "-bench", "Whiten/.*/pca", "-cpu", "1", "-count", str(RUNS), "./bench"]
+    lines = subprocess.run(bench, check=True, capture_output=True, text=True).stdout
+    ours = [
+        statistics.median(map(float, re.findall(rf"Whiten/{what}/pca\b.*?([\d.]+) cpu-ns", lines)))
+        for what in ("learn", "apply")
+    ]
+    print(f"| tare, pca | {' | '.join(f'{t:,.0f} ns' for t in ours)} |")
+    r = np.random.default_rng(1)
+    x = r.standard_normal((100_000, 64)) @ r.standard_normal((64, 64))
+    pca = PCA(whiten=True).fit(x)
+    measure({"scikit-learn, PCA": (lambda: PCA(whiten=True).fit(x), lambda: pca.transform(x))}, len(x), 0)
+
+
 def cpu():
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
@@ -218,6 +239,8 @@ def main(tare, n):
         for name in ARRAYS:
             count, all_runs = array_programs(tare, folder, name)
             measure(all_runs, count, 1)
+        print("\n" + head)
+        whitening()
 
 
 if __name__ == "__main__":
