@@ -121,7 +121,7 @@ var (
 var timeLayouts = []schema.Layout{
 	"2006-01-02 15:04", "2006/01/02 15:04:05", "2006/01/02 15:04", "20060102T150405Z0700",
 	"02.01.2006 15:04:05", "02.01.2006 15:04", "01/02/2006 15:04:05", "02/01/2006 15:04:05", "01/02/2006 15:04", "02/01/2006 15:04",
-	"01/02/2006", "02/01/2006", "02.01.2006", "02/Jan/2006:15:04:05 -0700", time.RFC1123, time.RFC1123Z, time.ANSIC,
+	"01/02/2006", "02/01/2006", "02.01.2006", "02/Jan/2006:15:04:05 -0700", "Mon, 02 Jan 2006 15:04:05 GMT", time.RFC1123Z, time.ANSIC,
 }
 
 // findTime takes the field whose values are times and whose name says so best.
@@ -329,7 +329,7 @@ func (d *draft) cut() {
 	if d.sample.more {
 		beyond = "; the source goes on behind it"
 	}
-	d.above("cutoff.event_time", "CHECK: at 70 %% of the time from %s to %s, which has 98 %% of the sample%s. Move it to where your training data end.",
+	d.above("cutoff.event_time", "CHECK: at 70 %% of the time from %s to %s, which has nearly all of the sample%s. Move it to where your training data end.",
 		time.Unix(0, from).UTC().Format(time.RFC3339), time.Unix(0, to).UTC().Format(time.RFC3339), beyond)
 	d.lateness()
 	d.keep()

@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,15 +14,12 @@ import (
 	"tare/internal/accuracy"
 )
 
-// atExample copies an example to a new folder and goes there.
-func atExample(t *testing.T, name string) {
+// atExample writes an example to a new folder and goes there.
+func atExample(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../examples", name))
-	if err != nil {
-		t.Fatal(err)
-	}
 	t.Chdir(t.TempDir())
-	writeBytes(t, name, data)
+	tare(t, 0, "", "init", "--preset", strings.TrimSuffix(name, ".yaml"), "-o", name)
+	return name
 }
 
 func writeBytes(t *testing.T, name string, data []byte) {
@@ -126,6 +122,10 @@ func TestExampleImagePerChannel(t *testing.T) {
 		c := i / channel % 3
 		return (float64(in[i]) - mean[c]) / math.Sqrt(sd[c])
 	})
+	writeBytes(t, "test.u8", in)
+	if out := fitted(t, example, "test.u8"); out != string(readBytes(t, "train.f32")) {
+		t.Error("fit and transform write other numbers than run")
+	}
 	out, _ := tare(t, 0, "", "inspect", "state/images-1.npz", "--series", "", "--json")
 	var report seriesReport
 	if err := json.Unmarshal([]byte(out), &report); err != nil || len(report.Features) != 3 {
@@ -197,6 +197,9 @@ func TestExampleSpectrogram(t *testing.T) {
 				t.Fatalf("record %d, bin %d: %v, want %v", i, k, z, want)
 			}
 		}
+	}
+	if out := fitted(t, example, "spectra/a.jsonl"); out != string(readBytes(t, "normalized.jsonl")) {
+		t.Error("fit and transform write other numbers than run")
 	}
 	const artifact = "state/spectrogram-1.npz"
 	f := func(what string, args ...string) {

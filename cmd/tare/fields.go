@@ -76,7 +76,7 @@ func notNumeric(column []*cell) string {
 	if len(texts) > len(examples) {
 		examples = append(examples, "...")
 	}
-	return fmt.Sprintf("a label of %s (%s), which has no scale", plural(len(texts), "value", "values"), strings.Join(examples, ", "))
+	return fmt.Sprintf("a label of %s (%s); scaler: onehot or ordinal encodes it", plural(len(texts), "value", "values"), strings.Join(examples, ", "))
 }
 
 // array makes a feature of a field that holds arrays of one shape.

@@ -161,9 +161,9 @@ func (a *app) lookAtFile(o *initOptions, path string, c *config.Config) (*sample
 }
 
 // headed reports whether the first line looks like the names of columns: several,
-// printable, and no numbers.
+// printable, no numbers and no JSON.
 func (s *sample) headed() bool {
-	return len(s.names) > 1 && !slices.ContainsFunc(s.names, func(name string) bool {
+	return len(s.names) > 1 && !bytes.ContainsAny(s.header[:1], "[{") && !slices.ContainsFunc(s.names, func(name string) bool {
 		_, err := strconv.ParseFloat(name, 64)
 		return err == nil || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
 	})

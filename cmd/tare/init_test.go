@@ -90,7 +90,7 @@ event_time: 2026-01-01T23:11:00Z
 out_of_orderness: unbounded`},
 	{"by-sensor.jsonl", rows(20000, func(r *rand.Rand, i int) string {
 		return object("device", i/5000, "time", minute(i%5000).UnixMilli(), "v", r.NormFloat64())
-	}), "series: device\ntime: {field: time, layout: unix_ms}\n# CHECK: at 70 % of the time from 2026-01-01T00:50:00Z\n10000 records of the source, the first"},
+	}), "series: device\ntime: {field: time, layout: unix_ms}\nsample; the source goes on behind it\n10000 records of the source, the first"},
 	{"long.jsonl", rows(600, func(r *rand.Rand, i int) string {
 		return object("metric", []string{"temp", "flow"}[i/3%2], "device", fmt.Sprint("d", i%3), "value", r.NormFloat64(), "unit", "C", "t", minute(i).Unix())
 	}), "series: [device, metric]\nlayout: unix}\n# unit: a label"},
@@ -309,14 +309,6 @@ func TestPresets(t *testing.T) {
 	}
 }
 
-// atPreset writes a preset to a new folder and goes there.
-func atPreset(t *testing.T, name string) (path string) {
-	t.Helper()
-	t.Chdir(t.TempDir())
-	tare(t, 0, "", "init", "--preset", name, "-o", name+".yaml")
-	return name + ".yaml"
-}
-
 // fitted learns with a preset and returns what it makes of a file.
 func fitted(t *testing.T, preset, path string) string {
 	t.Helper()
@@ -328,7 +320,7 @@ func fitted(t *testing.T, preset, path string) string {
 // TestPresetAudio holds the samples of all clips to mean 0 and deviation 1, and a
 // louder clip louder than the others.
 func TestPresetAudio(t *testing.T) {
-	preset := atPreset(t, "audio-waveform")
+	preset := atExample(t, "audio-waveform.yaml")
 	const clips, samples = 4, 16000
 	r := rand.New(rand.NewPCG(11, 12))
 	var packed []byte
@@ -378,7 +370,7 @@ func wantMoments(t *testing.T, what string, values []float64, wantMean, wantSD f
 
 // TestPresetSensors holds the numbers of each sensor.
 func TestPresetSensors(t *testing.T) {
-	preset := atPreset(t, "sensors")
+	preset := atExample(t, "sensors.yaml")
 	text := rows(900, func(r *rand.Rand, i int) string {
 		s := float64(i % 3)
 		return object("sensor", fmt.Sprint("pump-", s), "ts", minute(i), "temperature", 20*s+r.NormFloat64(), "vibration", s+r.NormFloat64(), "flow", math.Exp(s+r.NormFloat64()), "valve", r.IntN(101))
@@ -409,7 +401,7 @@ func TestPresetSensors(t *testing.T) {
 
 // TestPresetTabular holds the numbers of each column, and that the others stay.
 func TestPresetTabular(t *testing.T) {
-	preset := atPreset(t, "tabular")
+	preset := atExample(t, "tabular.yaml")
 	writeBytes(t, "train.csv", []byte("customer,age,income,balance,active\n"+rows(400, func(r *rand.Rand, i int) string {
 		age := fmt.Sprint(20 + r.IntN(60))
 		if i == 5 {
@@ -441,7 +433,7 @@ func TestPresetTabular(t *testing.T) {
 
 // TestPresetText holds the numbers beside a text, and the text as it came.
 func TestPresetText(t *testing.T) {
-	preset := atPreset(t, "text")
+	preset := atExample(t, "text.yaml")
 	text := rows(200, func(r *rand.Rand, i int) string {
 		return object("text", fmt.Sprintf("the %d. text: \"é\"", i), "length", 1+r.IntN(1000), "links", r.IntN(4), "score", r.Float64())
 	})
@@ -451,5 +443,41 @@ func TestPresetText(t *testing.T) {
 	wantMoments(t, "links", column(t, out, "links"), 0, 1)
 	if !strings.Contains(out, `"text":"the 199. text: \"é\""`) {
 		t.Errorf("the text is another:\n%s", out)
+	}
+}
+
+// TestPresetKafka holds that each sensor of the topic is learned by itself.
+func TestPresetKafka(t *testing.T) {
+	preset := atExample(t, "kafka.yaml")
+	c := kafkatest.Fake(t)
+	writeBytes(t, preset, []byte(strings.Replace(string(readBytes(t, preset)), "localhost:9092", c.Brokers[0], 1)))
+	c.CreateTopic(t, "sensors.raw", 1, nil)
+	var records []*kgo.Record
+	for i := range 200 {
+		at := minute(i)
+		records = append(records, &kgo.Record{Key: fmt.Appendf(nil, "s%d", i%2), Timestamp: at,
+			Value: fmt.Appendf(nil, `{"ts":%d,"temperature":%d,"vibration":%d}`, at.UnixMilli(), 100*(i%2)+i%7, i%5)})
+	}
+	c.Produce(t, "sensors.raw", 0, records...)
+	tare(t, 0, "", "fit", "-c", preset, "-o", "a.npz")
+	said, _ := tare(t, 0, "", "inspect", "a.npz", "--series", "s1")
+	if !strings.Contains(said, `series "s1": 100 training records`) || !strings.Contains(said, "mean 10") {
+		t.Errorf("inspect says %s", said)
+	}
+}
+
+// TestTimeLayouts holds that each layout that is tried is told from the others and
+// accepted in a configuration.
+func TestTimeLayouts(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for i, layout := range timeLayouts {
+		path := fmt.Sprintf("%d.jsonl", i)
+		writeBytes(t, path, []byte(rows(60, func(r *rand.Rand, i int) string {
+			return object("x", r.NormFloat64(), "written", minute(13*24*60+1500*i).Format(string(layout)))
+		})))
+		out, _ := tare(t, 0, "", "init", path)
+		if !strings.Contains(out, "field: written, layout: '"+string(layout)+"'}") && !strings.Contains(out, "field: written, layout: "+string(layout)+"}") {
+			t.Errorf("%s is taken for\n%s", layout, out)
+		}
 	}
 }
