@@ -354,7 +354,7 @@ func TestUnknownSeriesOfArrays(t *testing.T) {
 
 // TestSizesOfArrays: an array costs what its groups would cost as numbers.
 func TestSizesOfArrays(t *testing.T) {
-	for _, kind := range []string{scale.Standard, scale.Quantile} {
+	for _, kind := range []string{scale.Standard, scale.Quantile, scale.YeoJohnson, scale.KBins} {
 		cost := func(features ...frozen.Feature) [2]int {
 			plan := testPlan(t)
 			plan.Features, plan.Record.Features = nil, nil

@@ -35,8 +35,12 @@ func bent(t testing.TB) (*Manifest, *frozen.Frozen) {
 // bins stand in one array behind their offsets.
 func TestNewerScalers(t *testing.T) {
 	m, f := bent(t)
-	if m.format() != 2 {
-		t.Errorf("format %d, want 2", m.format())
+	for i := range m.Features {
+		one := *m
+		one.Features = m.Features[i : i+1]
+		if one.format() != 2 {
+			t.Errorf("%s alone: format %d, want 2", one.Features[0].Scaler.Kind, one.format())
+		}
 	}
 	file := written(t, m, f)
 	a, err := read(file)

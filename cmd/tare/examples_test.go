@@ -417,64 +417,6 @@ func mostOf(counts map[int]int, n, least int) (sum int) {
 	return sum
 }
 
-// TestExampleSkewed holds skewed values to come out with mean 0, deviation 1 and
-// little skewness, a fifth of the records in each bin, and inverse to give the
-// values back.
-func TestExampleSkewed(t *testing.T) {
-	const example, artifact, n = "skewed.yaml", "state/skewed-1.npz", 100
-	atExample(t, example)
-	r := rand.New(rand.NewPCG(1, 2))
-	var raw strings.Builder
-	for i := range n {
-		fmt.Fprintf(&raw, `{"pump":"p1","ts":"2026-02-01T00:00:%02dZ","flow":%v,"offset":%v,"load":%v}`+"\n",
-			i%60, math.Exp(r.NormFloat64()), 1-math.Exp(r.NormFloat64()), 100*r.Float64())
-	}
-	if err := os.Mkdir("pumps", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	writeBytes(t, "pumps/a.jsonl", []byte(raw.String()))
-	tare(t, 0, "", "run", "-c", example)
-	type numbers struct{ Flow, Offset, Load float64 }
-	read := func(lines string) (all []numbers) {
-		for _, line := range strings.Split(strings.TrimSpace(lines), "\n") {
-			var x numbers
-			if err := json.Unmarshal([]byte(line), &x); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, x)
-		}
-		return all
-	}
-	normalized := string(readBytes(t, "normalized.jsonl"))
-	var sums [2][4]float64
-	bins := map[float64]int{}
-	for _, x := range read(normalized) {
-		for i, z := range []float64{x.Flow, x.Offset} {
-			for k := range sums[i] {
-				sums[i][k] += math.Pow(z, float64(k)) / n
-			}
-		}
-		bins[x.Load]++
-	}
-	for i, s := range sums {
-		if math.Abs(s[1]) > 1e-9 || math.Abs(s[2]-1) > 1e-9 || math.Abs(s[3]) > 0.3 {
-			t.Errorf("feature %d has mean %v, variance %v, skewness %v", i, s[1], s[2], s[3])
-		}
-	}
-	for bin := range 5 {
-		if bins[float64(bin)] != n/5 {
-			t.Errorf("bins hold %v, want %d each", bins, n/5)
-		}
-	}
-	out, _ := tare(t, 0, "", "inverse", "-a", artifact, "normalized.jsonl")
-	want := read(raw.String())
-	for i, got := range read(out) {
-		if w := want[i]; math.Abs(got.Flow-w.Flow) > 1e-9*w.Flow || math.Abs(got.Offset-w.Offset) > 1e-9 || math.Abs(got.Load-w.Load) > 20 {
-			t.Fatalf("%+v came back as %+v", w, got)
-		}
-	}
-}
-
 // TestExampleEveryScaler holds every field to come out by its scaler and to come back,
 // what is missing to be filled in where that is asked for, and a new machine to be
 // normalized too.
