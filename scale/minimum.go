@@ -25,15 +25,15 @@ func minimum(f func(float64) float64, a, b float64) float64 {
 	fsecond, fthird := fx, fx
 	step, before := 0.0, 0.0 // the last one, and that before it
 	for range maxSteps {
-		middle := 0.5 * (a + b)
+		middle := float64(0.5 * (a + b))
 		least := float64(relativeStep*math.Abs(x)) + absoluteStep
-		if math.Abs(x-middle) <= 2*least-0.5*(b-a) {
+		if math.Abs(x-middle) <= float64(2*least)-float64(0.5*(b-a)) {
 			break
 		}
 		next, ok := parabola(x, second, third, fx, fsecond, fthird)
 		if ok = ok && math.Abs(before) > least && math.Abs(next) < math.Abs(0.5*before) && a < x+next && x+next < b; ok {
 			step, before = next, step
-			if u := x + step; u-a < 2*least || b-u < 2*least {
+			if u := x + step; u-a < float64(2*least) || b-u < float64(2*least) {
 				step = math.Copysign(least, middle-x)
 			}
 		} else {
@@ -41,7 +41,7 @@ func minimum(f func(float64) float64, a, b float64) float64 {
 			if x >= middle {
 				before = a - x
 			}
-			step = goldenMean * before
+			step = float64(goldenMean * before)
 		}
 		u := x + math.Copysign(max(math.Abs(step), least), step)
 		fu := f(u)
@@ -71,8 +71,8 @@ func minimum(f func(float64) float64, a, b float64) float64 {
 // parabola returns how far from x the parabola through three points has its
 // extreme; false where it has none.
 func parabola(x, second, third, fx, fsecond, fthird float64) (step float64, ok bool) {
-	r := (x - second) * (fx - fthird)
-	q := (x - third) * (fx - fsecond)
+	r := float64((x - second) * (fx - fthird))
+	q := float64((x - third) * (fx - fsecond))
 	step = (float64((x-second)*r) - float64((x-third)*q)) / float64(2*(r-q))
 	return -step, !math.IsNaN(step) && !math.IsInf(step, 0)
 }
