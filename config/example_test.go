@@ -64,6 +64,7 @@ func ExampleConfig_Draft() {
 	os.Stdout.Write(c.Draft(map[string]config.Comment{
 		"features":    {Above: "# Two of them.", Below: "# The others are text."},
 		"features[1]": {Beside: "# long tails"},
+		"cutoff.end":  {Above: "# All of it.", Beside: "# CHECK"},
 	}))
 	// Output:
 	// version: 1
@@ -79,7 +80,8 @@ func ExampleConfig_Draft() {
 	// # The others are text.
 	//
 	// cutoff:
-	//   end: true
+	//   # All of it.
+	//   end: true # CHECK
 }
 
 func ExampleConfig_YAML() {

@@ -49,10 +49,17 @@ func TestChoose(t *testing.T) {
 	f("counts over decades", 2000, "log1p+standard", "over decades", func(r *rand.Rand, i int) float64 { return math.Floor(lognormal(20, 1.5)(r, i)) })
 	f("mostly zero, else large", 2000, "log1p+standard", "half or more are 0", func(r *rand.Rand, i int) float64 { return max(0, float64(i%10-7)) * lognormal(1e6, 1.5)(r, i) })
 	f("mostly zero, else small", 2000, "standard", "half or more are 0, so robust would have no scale", func(r *rand.Rand, i int) float64 { return max(0, float64(i%10-7)) * 0.01 * r.Float64() })
+	f("often zero, over small decades", 2000, "robust", "long tails", func(r *rand.Rand, i int) float64 { return max(0, float64(i%10-2)/9) * lognormal(0.01, 1.5)(r, i) })
 	f("both signs over decades", 2000, "robust", "long tails", func(r *rand.Rand, i int) float64 { return float64(1-2*(i%2)) * lognormal(1, 1.5)(r, i) })
 	f("square wave", 2000, "minmax", "at both ends", func(_ *rand.Rand, i int) float64 { return float64(20 + 60*(i/50%2)) })
 	f("stops at both ends", 2000, "minmax", "at both ends", func(r *rand.Rand, _ int) float64 { return min(55, max(12, 40+15*r.NormFloat64())) })
 	f("position", 2000, "minmax", "fill 0 to 100", func(r *rand.Rand, _ int) float64 { return 100 * r.Float64() })
+	f("load", 2000, "robust", "long tails", func(r *rand.Rand, i int) float64 {
+		if i%40 == 0 {
+			return 100 * r.Float64()
+		}
+		return 4 + r.Float64()
+	})
 	f("weight", 2000, "minmax", "fill 0 to 1", func(r *rand.Rand, _ int) float64 { return r.Float64() })
 	f("humidity", 20, "minmax", "by its name a share of 100", func(r *rand.Rand, _ int) float64 { return 40 + 10*r.Float64() })
 	f("score", 20, "minmax", "by its name a share of 1", func(r *rand.Rand, _ int) float64 { return r.Float64() })

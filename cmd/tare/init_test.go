@@ -131,11 +131,17 @@ out_of_orderness: unbounded`},
 	{"at-once.jsonl", rows(50, func(r *rand.Rand, i int) string { return object("x", r.NormFloat64(), "ts", minute(0)) }), "end: true\nfield: ts\n!event_time"},
 	{"clock.jsonl", rows(500, func(r *rand.Rand, i int) string { // some clocks are off
 		at := minute(i).Unix()
-		if i == 7 || i == 9 {
-			at = []int64{4e9, 0}[i/9]
+		switch {
+		case i == 9:
+			at = 4e9
+		case i%25 == 7:
+			at = 0
 		}
 		return object("x", r.NormFloat64(), "timestamp", at, "since", 3)
 	}), "event_time: 2026-01-01T05:"},
+	{"measured.jsonl", rows(300, func(r *rand.Rand, i int) string { // a unit of measurement, and seconds from the start
+		return object("unit", []string{"C", "bar"}[i%2], "time", 0.5*float64(i), "x", r.NormFloat64())
+	}), "# No series\n# No time\n# unit: a label of 2 values (C, bar)\n  - time #"},
 	{"late.jsonl", rows(100, func(r *rand.Rand, i int) string {
 		if i > 80 {
 			return object("x", r.NormFloat64(), "ts", minute(i), "late", i)
@@ -402,13 +408,17 @@ func TestPresetSensors(t *testing.T) {
 // TestPresetTabular holds the numbers of each column, and that the others stay.
 func TestPresetTabular(t *testing.T) {
 	preset := atExample(t, "tabular.yaml")
+	var logs []float64
 	writeBytes(t, "train.csv", []byte("customer,age,income,balance,active\n"+rows(400, func(r *rand.Rand, i int) string {
 		age := fmt.Sprint(20 + r.IntN(60))
 		if i == 5 {
 			age = ""
 		}
-		return fmt.Sprintf("c%d,%s,%v,%v,%v", i, age, math.Exp(10+r.NormFloat64()), 1000*r.NormFloat64(), r.Float64())
+		income := math.Exp(10 + r.NormFloat64())
+		logs = append(logs, math.Log1p(income))
+		return fmt.Sprintf("c%d,%s,%v,%v,%v", i, age, income, 1000*r.NormFloat64(), r.Float64())
 	})))
+	mean, sd := moments(logs)
 	out := fitted(t, preset, "train.csv")
 	var columns [5][]float64
 	for i, line := range strings.Split(strings.TrimSpace(out), "\n")[1:] {
@@ -424,7 +434,11 @@ func TestPresetTabular(t *testing.T) {
 			columns[k] = append(columns[k], x)
 		}
 	}
-	wantMoments(t, "income", columns[2], 0, 1)
+	for i, z := range columns[2] {
+		if want := (logs[i] - mean) / sd; math.Abs(z-want) > 1e-9 {
+			t.Fatalf("income of row %d is %v, want %v", i, z, want)
+		}
+	}
 	wantMoments(t, "age", slices.Delete(columns[1], 5, 6), 0, 1)
 	if slices.Min(columns[4]) != 0 || slices.Max(columns[4]) != 1 {
 		t.Errorf("active goes from %v to %v", slices.Min(columns[4]), slices.Max(columns[4]))
