@@ -163,7 +163,8 @@ class Scaler:
         inputs = [f for f in plain if f.spec.role != "target"]
         targets = plain[len(inputs) :]
         self._outputs: list[_Output] = [*inputs, *self._groups, *targets]
-        _check_columns(self.columns, self._outputs)
+        _check_columns(self.manifest, self._outputs)
+        _check_widths(self.manifest, self._features, members)
         self.targets = [c.name for f in targets for c in f.columns()]
         self.inputs = self.columns[: len(self.columns) - len(self.targets)]
         out = [name for f in self._outputs for c in f.columns() for name in c.column_names()]
@@ -250,9 +251,9 @@ class Scaler:
         target = _spans([f.spec.width for f in outputs])
         place = dict(zip(features, _spans([f.spec.size for f in features])))
         for f in features:
-            unknown_labels = int(np.sum(x[:, place[f]] < 0)) if f.warns else 0
-            if unknown_labels:
-                text = f"{f.spec.name}: {unknown_labels} labels are none of the categories"
+            strange = int(np.sum(x[:, place[f]] < 0)) if f.warns else 0
+            if strange:
+                text = f"{f.spec.name}: {strange} labels are none of the categories"
                 warnings.warn(text, stacklevel=2)
         parts = [
             _Part(f.spec, _columns_of(f, place), at, f.forward) for f, at in zip(outputs, target)
@@ -979,7 +980,7 @@ class _LabelSpec(NamedTuple):
 
     @property
     def weight(self) -> int:
-        return max(1, self.width)
+        return self.width
 
     def column_names(self) -> list[str]:
         return [self.name]
@@ -1275,8 +1276,6 @@ class _OneHot:
 
     def inverse(self, y: Floats) -> Floats:
         """Return the code of the first of the largest numbers of each row."""
-        if self.width == 0:
-            return np.full(len(y), self.zeros)
         total = np.add.accumulate(y, axis=1)[:, -1]  # from the first to the last as in Go
         codes = np.where(total == 0, self.zeros, self.codes[np.argmax(y, axis=1)])
         return np.where(np.isnan(total), np.nan, codes)
@@ -1314,6 +1313,8 @@ def _make_onehot(e: dict, labels: list[str], infrequent: NDArray[np.bool_]) -> _
         dropped = int(groups.of[code])
     elif e.get("drop") == "first" or e.get("drop") == "if_binary" and len(groups.codes) == 2:
         dropped = 0
+    if dropped == 0 and len(groups.codes) == 1:
+        raise ArtifactError("drop leaves no column")
     handling = e["handle_unknown"]
     to_rare = bool(infrequent.any()) and handling in ("infrequent_if_exist", "warn")
     return _OneHot(groups, dropped, to_rare, handling == "error")
@@ -2104,7 +2105,8 @@ def _group_specs(m: dict, specs: list[_Spec]) -> list[_GroupSpec]:
         for member in members:
             spec = left.pop(member, None) if isinstance(member, str) else None
             if spec is None or spec.shape or spec.fixed or spec.kind not in ("none", "standard"):
-                raise _wrong(f"{at}.features", members, "numbers, none and standard, of no other group")
+                want = "numbers, none and standard, of no other group"
+                raise _wrong(f"{at}.features", members, want)
             if spec.scope != scope:
                 raise _wrong(f"{at}.scope", scope, f"that of {member!r}, {spec.scope!r}")
             if spec.role:
@@ -2118,16 +2120,32 @@ def _outputs_of(g: _GroupSpec, columns: list[str]) -> int:
     names = g._replace(size=len(g.members)).column_names()
     if names[0] not in columns:
         raise _wrong("columns", columns, f"{names[0]!r} among them")
-    rest = columns[columns.index(names[0]) :]
-    return next((i for i, (a, b) in enumerate(zip(names, rest)) if a != b), min(len(names), len(rest)))
+    rest, n = columns[columns.index(names[0]) :], 1
+    while n < len(names) and rest[n : n + 1] == names[n : n + 1]:
+        n += 1
+    return n
 
 
-def _check_columns(columns: list[str], outputs: list[_Output]) -> None:
-    names = [c.name for f in outputs for c in f.columns()]
+_MAX_ONE_HOT = 1 << 14  # columns of all one-hot features
+
+
+def _check_columns(m: dict, outputs: list[_Output]) -> None:
+    columns, names = m["columns"], [c.name for f in outputs for c in f.columns()]
     if columns != names:
         raise ArtifactError(f"manifest.json: columns are {columns!r}, want {names!r}")
     if len(set(names)) != len(names):
         raise _wrong("columns", columns, "each name once")
+
+
+def _check_widths(m: dict, features: list[Union[_Feature, _Labels]], members: set[str]) -> None:
+    """Check how many columns each feature has, which is said where one holds labels."""
+    labels = [f for f in features if isinstance(f, _Labels)]
+    widths = [len(f.columns()) if f.spec.name not in members else 0 for f in features]
+    if m.get("widths") != (widths if labels else None):
+        raise _wrong("widths", m.get("widths"), repr(widths) if labels else "none")
+    one_hot = sum(f.spec.width for f in labels if f.spec.encoding["kind"] == "onehot")
+    if one_hot > _MAX_ONE_HOT:
+        raise ArtifactError(f"{one_hot} one-hot columns, want up to {_MAX_ONE_HOT}")
 
 
 def _norm_specs(
@@ -2135,7 +2153,8 @@ def _norm_specs(
 ) -> list[tuple[list[str], str]]:
     """Return the members and the norm of each of the norms."""
     taken = {name for g in groups for name in g.members}
-    left = {s.name for s in specs if not s.shape and not s.role} - taken
+    numbers = {s.name for s in specs if isinstance(s, _Spec) and not s.shape and not s.role}
+    left = numbers - taken
     norms = []
     for at, n in _objects(m, "", "norms", []):
         members, norm = _get(n, at, "features", list), _get(n, at, "norm", str)
@@ -2948,6 +2967,7 @@ def _summary(path: str, s: Scaler) -> str:
         f"learned   {m['records']['learned']} records of {len(s.series)} series",
         "",
         *_aligned([_feature_row(f, pooled) for f, pooled in zip(m["features"], m["pooled"])]),
+        *(_categories_line(f) for f in s._features if isinstance(f, _Labels)),
         "",
         f"examples: ok ({len(m['examples'])} rows)",
     ]
@@ -2971,6 +2991,22 @@ def _feature_row(f: dict, pooled: dict) -> list[str]:
         *counts,
         *("-" if x is None else f"{x:.6g}" for x in numbers),
     ]
+
+
+_SHOWN = 10  # categories in a line
+
+
+def _categories_line(f: _Labels) -> str:
+    n, rare = len(f.counts), int(np.sum(f.infrequent))
+    each = zip(f.vocabulary.labels[:_SHOWN], f.counts.tolist(), f.infrequent)
+    parts = [
+        f"{json.dumps(label[:60], ensure_ascii=False)} {count}{' (infrequent)' if mark else ''}"
+        for label, count, mark in each
+    ]
+    more = f", and {n - _SHOWN} more" if n > _SHOWN else ""
+    lacks = f"; a count may lack up to {f.error}" if f.error else ""
+    of_them = f", {rare} of them infrequent" if rare else ""
+    return f"{f.spec.name}: {n} categories{of_them}: {', '.join(parts)}{more}{lacks}"
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:

@@ -152,6 +152,54 @@ func TestNoAllocationsOfArrays(t *testing.T) {
 	}
 }
 
+// TestNoAllocationsOfLabels decodes and encodes labels, also such that are none.
+func TestNoAllocationsOfLabels(t *testing.T) {
+	f := func(name string, run func()) {
+		t.Helper()
+		run() // buffers grow once
+		if n := testing.AllocsPerRun(100, run); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+	var row Row
+	var dst []byte
+	m := testMark()
+	to := plant()
+	to.Features[0] = schema.Feature{Name: "state", Field: "state", Shape: []int{2}}
+	to.Features[2].Label, to.Features[3].Label = false, false
+	there, err := NewRewriter(plant(), to, Output{}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	features := newEncoder(t, plant(), Output{Value: Features, Labels: codes()}, "")
+	for _, d := range labelDecoders(t) {
+		for _, text := range []string{
+			`{"state":"\u00e9\"","load":5,"payload":{"code":"x"},"on":true,"level":1.5}`,
+			`{"state":null,"payload":{"code":17},"on":""}`,
+			`{"state":{},"payload":7,"on":[]}`,
+		} {
+			in := inFile([]byte(text))
+			f("decode "+text, func() { d.Decode(&row, in) })
+		}
+	}
+	value := []byte(`{"state":"on","load":5,"on":true}`)
+	newJSON(t, plant()).Decode(&row, inFile(value))
+	wide, nested, y := []float64{0, 1, 2, nan, 1}, []float64{0, 1, 2, -1, 1}, []float64{1, 2, nan, 0}
+	f("replace", func() { dst = there.Append(dst[:0], value, &row, wide, m) })
+	f("replace, nested", func() { dst = there.Append(dst[:0], value, &row, nested, m) })
+	f("features", func() { dst = features.Append(dst[:0], value, &row, y, m) })
+
+	line := inFile([]byte(`1,"a""b",on,`))
+	d := newCSV(t, plantCSV(), plantHeader)
+	replace := newEncoder(t, plantCSV(), Output{Labels: codes()}, plantHeader)
+	f("decode csv", func() {
+		if d.Decode(&row, line) != OK {
+			t.Fatal(d.Detail())
+		}
+	})
+	f("replace csv", func() { dst = replace.Append(dst[:0], line.Value, &row, y, m) })
+}
+
 // decodeWithin decodes, and fails where that allocates more than the value's
 // length justifies.
 func decodeWithin(t testing.TB, d Decoder, row *Row, m *Message) Reason {

@@ -177,6 +177,58 @@ func BenchmarkEncoder(b *testing.B) {
 	f("csv", schema.CSV, record.Output{Meta: record.MetaNone})
 }
 
+// BenchmarkLabel reads and writes records of 8 numbers, and the same with two
+// labels more, a string and a number.
+func BenchmarkLabel(b *testing.B) {
+	f := func(name string, labels int) {
+		from, to := plantSchema(), plantSchema()
+		records := plantRecords(1024, false)
+		states := []string{`"on"`, `"off"`, `"standby"`, `"fault"`}
+		for _, field := range []string{"state", "code"}[:labels] {
+			from.Features = append(from.Features, schema.Feature{Name: field, Field: field, Label: true})
+			to.Features = append(to.Features, schema.Feature{Name: field, Field: field})
+		}
+		if labels > 0 {
+			to.Features[8].Shape = []int{4}
+			for i, r := range records {
+				records[i] = fmt.Appendf(r[:len(r)-1], `,"state":%s,"code":%d}`, states[i%4], i%13)
+			}
+		}
+		d, err := record.NewJSON(from)
+		if err != nil {
+			b.Fatal(err)
+		}
+		e, err := record.NewRewriter(from, to, record.Output{Meta: record.MetaNone}, nil, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		rows, y := decodeAll(b, d, records)
+		for i := range y {
+			y[i] = append(y[i], []float64{0, 0, 1, 0, float64(i % 13)}[:to.Width()-8]...)
+		}
+		var row record.Row
+		var dst []byte
+		m := record.Message{Timestamp: record.NoTimestamp}
+		b.Run("decode,"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				m.Value = records[i&1023]
+				if d.Decode(&row, &m) != record.OK {
+					b.Fatal(d.Detail())
+				}
+			}
+		})
+		b.Run("replace,"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				dst = e.Append(dst[:0], records[i&1023], &rows[i&1023], y[i&1023], nil)
+			}
+		})
+	}
+	f("without", 0)
+	f("two", 2)
+}
+
 func decodeAll(b *testing.B, d record.Decoder, records [][]byte) (rows []record.Row, y [][]float64) {
 	r := rand.New(rand.NewPCG(5, 6))
 	rows, y = make([]record.Row, len(records)), make([][]float64, len(records))

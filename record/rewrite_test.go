@@ -58,6 +58,14 @@ func TestRewriter(t *testing.T) {
 	f(`{"a":1}`, `{"a":1}`, nan, nan, nan)
 	f(`{"g":"old","z":4}`, `{"g":[6,7]}`, nan, 6, 7)
 
+	var row Row
+	untouched := `{"t":1,"imu":{"x":2},"y"":3,"z":4}`
+	newJSON(t, raw).Decode(&row, inFile([]byte(untouched)))
+	row.Spans = make([]Span, 4)
+	if got := there.Append(nil, []byte(untouched), &row, []float64{nan, nan, nan}, &Mark{}); string(got) != untouched {
+		t.Errorf("a row of nothing: got %s, want it as it came", got)
+	}
+
 	b := func(in, want string, y ...float64) {
 		t.Helper()
 		if got := run(back, written, in, y...); got != want {
