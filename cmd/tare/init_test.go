@@ -88,8 +88,8 @@ time: {field: ts, layout: rfc3339}
 # ragged: arrays of different shapes
 event_time: 2026-01-01T23:11:00Z
 out_of_orderness: unbounded`},
-	{"by-sensor.jsonl", rows(20000, func(r *rand.Rand, i int) string {
-		return object("device", i/5000, "time", minute(i%5000).UnixMilli(), "v", r.NormFloat64())
+	{"by-sensor.jsonl", rows(12000, func(r *rand.Rand, i int) string {
+		return object("device", i/3000, "time", minute(i%3000).UnixMilli(), "v", r.NormFloat64())
 	}), "series: device\ntime: {field: time, layout: unix_ms}\nsample; the source goes on behind it\n10000 records of the source, the first"},
 	{"long.jsonl", rows(600, func(r *rand.Rand, i int) string {
 		return object("metric", []string{"temp", "flow"}[i/3%2], "device", fmt.Sprint("d", i%3), "value", r.NormFloat64(), "unit", "C", "t", minute(i).Unix())
