@@ -16,6 +16,7 @@ import tare
 from test_tare import OPTIONS, encode, sample
 
 FEATURES, SERIES, MANY_SERIES, LANDMARKS = 8, 1_000, 100_000, 131
+STATES = [f"state {i:02d}" for i in range(20)]
 
 
 def artifact(kind, n=SERIES, **options):
@@ -56,6 +57,34 @@ def artifact(kind, n=SERIES, **options):
     return encode(manifest, arrays)
 
 
+def one_hot():
+    """Return the bytes of an artifact of one feature that holds labels."""
+    manifest, arrays = sample([])
+    text = [s.encode() for s in STATES]
+    encoding = {"kind": "onehot", "handle_unknown": "error"}
+    feature = {"name": "state", "scaler": {"kind": "none"}, "scope": "global"}
+    manifest |= {
+        "format": 2,
+        "features": [{**feature, "encoding": encoding}],
+        "columns": [f"state_{s}" for s in STATES],
+        "widths": [len(STATES)],
+        "pooled": [{}],
+    }
+    manifest["series"]["records_over_max_series"] = 0
+    train = manifest["records"]["train"]
+    arrays |= {
+        "state.count": np.array([train], "<u8"),
+        "state.missing": np.array([0], "<u8"),
+        "state.labels.offsets": np.cumsum([0, *map(len, text)]).astype("<u8"),
+        "state.labels.bytes": np.frombuffer(b"".join(text), "|u1"),
+        "state.labels.count": np.array([train, *[0] * (len(text) - 1)], "<u8"),
+        "state.labels.error": np.array([0], "<u8"),
+        "state.labels.kind": np.array([1], "|u1"),
+        "state.infrequent": np.zeros(len(text)),
+    }
+    return encode(manifest, arrays)
+
+
 def load(data):
     return tare.load(io.BytesIO(data))
 
@@ -91,6 +120,10 @@ def main(rows):
         report(
             f"{what}, inverse_transform", best(lambda: scaler.inverse_transform(z, names)), x.size
         )
+    scaler, labels = load(one_hot()), rng.choice(np.array(STATES, dtype=object), (rows, 1))
+    report("onehot, transform", best(lambda: scaler.transform(labels, "a")), rows)
+    z = scaler.transform(labels, "a")
+    report("onehot, inverse_transform", best(lambda: scaler.inverse_transform(z, "a")), rows)
     report("finding the series of each row", best(lambda: scaler.series.ids(names)), rows)
     one = x[:1]
     scaler = load(artifact("standard"))
@@ -114,6 +147,9 @@ def main(rows):
     ):
         peer.fit(x)
         report(f"scikit-learn {peer}, one series"[:44], best(lambda: peer.transform(x)), x.size)
+    peer = preprocessing.OneHotEncoder(sparse_output=False).fit(labels)
+    report("scikit-learn OneHotEncoder", best(lambda: peer.transform(labels)), rows)
+    report("scikit-learn OneHotEncoder, inverse", best(lambda: peer.inverse_transform(z)), rows)
 
 
 if __name__ == "__main__":

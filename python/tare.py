@@ -1022,8 +1022,7 @@ class _Labels:
 
     def label(self, codes: Floats) -> NDArray[np.object_]:
         """Return the labels of codes, None for one that is missing or unknown."""
-        last = len(self._labels) - 1
-        return self._labels[np.where((codes >= 0) & (codes < last), codes, last).astype(np.int64)]
+        return self._labels[_known(codes, len(self._labels) - 1)]
 
     def first(self, ids: Ints) -> Ints:
         return np.zeros_like(ids)
@@ -1243,7 +1242,7 @@ class _Groups(NamedTuple):
 
 
 def _known(codes: Floats, n: int) -> Ints:
-    """Return codes of n categories as places, n for what is none."""
+    """Return codes below n as places, n for all others."""
     return np.where((codes >= 0) & (codes < n), codes, n).astype(np.int64)
 
 

@@ -242,6 +242,8 @@ func (e *replaceCSV) Append(dst, value []byte, row *Row, y []float64, m *Mark) [
 		dst = append(dst, line[from:at.Start]...)
 		from = at.End
 		switch {
+		case f != markCell && !e.labels[f]:
+			dst = e.append(dst, y[f])
 		case f != markCell:
 			dst = e.feature(dst, f, y)
 		case e.meta != MetaRemove:
