@@ -31,7 +31,7 @@ func minimum(f func(float64) float64, a, b float64) float64 {
 			break
 		}
 		next, ok := parabola(x, second, third, fx, fsecond, fthird)
-		if ok = ok && math.Abs(before) > least && math.Abs(next) < math.Abs(0.5*before) && a < x+next && x+next < b; ok {
+		if ok && math.Abs(before) > least && math.Abs(next) < math.Abs(0.5*before) && a < x+next && x+next < b {
 			step, before = next, step
 			if u := x + step; u-a < float64(2*least) || b-u < float64(2*least) {
 				step = math.Copysign(least, middle-x)
