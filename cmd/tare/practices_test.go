@@ -111,14 +111,13 @@ func TestPractices(t *testing.T) {
 				return out
 			}
 			whole := normalized(t, "whole", append(append([]string{}, first...), second...))
-			t.Run("learned", func(t *testing.T) {
-				if p.stateless {
-					t.Skip("nothing is learned")
-				}
-				if strange := normalized(t, "other", other); strange == whole {
-					t.Errorf("other training records give the same: %.200s", whole)
-				}
-			})
+			if !p.stateless {
+				t.Run("learned", func(t *testing.T) {
+					if strange := normalized(t, "other", other); strange == whole {
+						t.Errorf("other training records give the same: %.200s", whole)
+					}
+				})
+			}
 			t.Run("mergeable", func(t *testing.T) {
 				sameRecords(t, normalized(t, "two", first, second), whole, 1e-9)
 				sameRecords(t, normalized(t, "owt", second, first), whole, 1e-9)
@@ -132,10 +131,10 @@ func TestPractices(t *testing.T) {
 					t.Errorf("verify says %s", out)
 				}
 			})
+			if p.oneWay {
+				return
+			}
 			t.Run("inverse", func(t *testing.T) {
-				if p.oneWay {
-					t.Skip("there is no way back")
-				}
 				writeBytes(t, "z.jsonl", []byte(whole))
 				back, _ := tare(t, 0, "", "inverse", "-a", "whole.npz", "z.jsonl")
 				within := 1e-9
